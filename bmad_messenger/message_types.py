@@ -1,0 +1,171 @@
+"""The message types of a project, and whether a message keeps to its type and its route."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from bmad_messenger import yaml
+from bmad_messenger.config import Project
+from bmad_messenger.errors import InvalidError, Problem
+from bmad_messenger.findings import Finding, Source, near_misses, nearest, report, show, unknown_key, visible
+from bmad_messenger.message import Priority
+from bmad_messenger.project_files import check_document
+from bmad_messenger.routes import Route, Routes
+from bmad_messenger.schemas import read_schema, shipped_validator, validator_of, violations
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+
+SHIPPED: Final = ("handoff", "review", "clarify", "escalate", "notify", "collaborate")
+"""The types of the reference."""
+
+SUFFIX: Final = ".schema.json"
+"""How the file of a project's own type ends; the type's name stands before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageTypes:
+    """Every type a message may have: the shipped ones, those of plugins, and those of the project, which win.
+
+    `added` holds the payload schemas that plugins bring, `files` those of the project. A schema is read, and one that
+    is not shipped is checked, when its type is first asked for.
+    """
+
+    added: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    files: Mapping[str, Path] = field(default_factory=dict)
+    project: Project | None = None
+    _schemas: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    _validators: dict[tuple[str, bool], Draft202012Validator] = field(default_factory=dict)
+
+    @classmethod
+    def load(
+        cls, project: Project | None = None, added: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> MessageTypes:
+        """The types that `project` and plugins (`added`) make up, with the shipped ones."""
+        files = sorted(project.schemas.glob(f"*{SUFFIX}")) if project else ()
+        return cls(added or {}, {file.name.removesuffix(SUFFIX): file for file in files}, project)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all types, the shipped ones first."""
+        return tuple(dict.fromkeys((*SHIPPED, *self.added, *self.files)))
+
+    def schema_of(self, type: str) -> Mapping[str, Any]:
+        """The JSON Schema of the type's payload.
+
+        Raises:
+            InvalidError: where there is no such type, naming the nearest; or where its schema is none.
+        """
+        if type not in self._schemas:
+            self._schemas[type] = self._load(type)
+        return self._schemas[type]
+
+    def default_priority(self, type: str) -> Priority:
+        """The priority of a message of that type unless its sender gives one (reference: Priority Levels)."""
+        return Priority.parse(self.schema_of(type).get("default_priority", Priority.MEDIUM.label))
+
+    def example(self, type: str) -> dict[str, Any]:
+        """A payload that shows what the type holds: its schema's first example."""
+        return dict(next(iter(self.schema_of(type).get("examples", ())), {}))
+
+    def check_payload(self, type: str, payload: Any, route: Route | None = None) -> tuple[Problem, ...]:
+        """Everything that is wrong with a payload, together.
+
+        On a route that names payload fields, those fields are required, and none of the type's own is.
+
+        Raises:
+            InvalidError: where there is no such type.
+        """
+        return report(self.payload_findings(type, payload, route))
+
+    def payload_findings(self, type: str, payload: Any, route: Route | None) -> Iterator[Finding]:
+        """What `check_payload` reports, with the path of each finding inside the message."""
+        at = ("payload",)
+        if not isinstance(payload, Mapping):
+            yield Finding(at, f"payload: wanted a mapping, found {show(payload)}")
+            return
+        fields = route.payload if route else {}
+        findings = violations(self._validator(type, routed=bool(fields)), payload, at)
+        if fields:
+            findings += violations(validator_of({"properties": fields, "required": [*fields]}), payload, at)
+        known = {**self.schema_of(type).get("properties", {}), **fields}
+        near = near_misses((key for key in payload if key not in known), known, payload)
+        yield from (unknown_key(at, key, meant) for key, meant in near.items())
+        yield from (f for f in findings if not (f.missing and f.path[1:] in {(meant,) for meant in near.values()}))
+
+    def _validator(self, type: str, *, routed: bool) -> Draft202012Validator:
+        if (type, routed) not in self._validators:
+            schema = dict(self.schema_of(type))
+            if routed:  # the route says what has to be there
+                schema.pop("required", None)
+            self._validators[type, routed] = validator_of(schema)
+        return self._validators[type, routed]
+
+    def _load(self, type: str) -> Mapping[str, Any]:
+        if type in self.files:
+            return self._read(type, self.files[type])
+        if type in self.added:
+            problems = check_document("type", yaml.Document(self.added[type]), f"the plugin's type {type}")
+            if problems:
+                raise InvalidError.of(problems, f"the schema of the type {type!r}")
+            return self.added[type]
+        if type in SHIPPED:
+            return read_schema(f"payload/{type}")
+        raise InvalidError(f"there is no message type {visible(type)!r}", hint=self._known(type))
+
+    def _read(self, type: str, file: Path) -> Mapping[str, Any]:
+        name = self.project.name(file) if self.project else str(file)
+        try:
+            text = file.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidError(f"{name} can't be read: {error}", hint="make it a readable file of UTF-8 text") from None
+        document = yaml.parse_located(text, path=name)
+        problems = check_document("type", document, name)
+        if problems:
+            raise InvalidError.of(problems, f"the schema of the type {type!r}")
+        schema: Mapping[str, Any] = document.value
+        return schema
+
+    def _known(self, type: str) -> str:
+        return f"{nearest(type, self.names)}the types are {', '.join(self.names)}"
+
+
+def check_message(
+    mapping: Any, types: MessageTypes, routes: Routes, *, complete: bool = True, source: Source | None = None
+) -> tuple[Problem, ...]:
+    """Everything that is wrong with a message as the file has it, its payload included.
+
+    Args:
+        mapping: the message under the file's keys.
+        types: the project's types.
+        routes: the project's routes.
+        complete: whether id, priority, date and status must be there; not so in a message that was typed in by hand.
+        source: the text it came from, for file, line and column.
+
+    Raises:
+        InvalidError: where the schema of the message's type is itself invalid.
+    """
+    return report(_message_findings(mapping, types, routes, complete), source)
+
+
+def _message_findings(mapping: Any, types: MessageTypes, routes: Routes, complete: bool) -> Iterator[Finding]:
+    form = "stored" if complete else "envelope"
+    yield from violations(shipped_validator(f"message.schema.json#/$defs/{form}"), mapping)
+    if not isinstance(mapping, Mapping):
+        return
+    type, name = mapping.get("type"), mapping.get("route")
+    route = None
+    if isinstance(name, str):
+        try:
+            route = routes.get(name)
+        except InvalidError as error:
+            yield Finding(("route",), f"route: {error.problem.message}", error.problem.hint)
+    if not isinstance(type, str):
+        return
+    if type not in types.names:
+        yield Finding(("type",), f"type: there is no message type {visible(type)!r}", types._known(type))
+    elif isinstance(mapping.get("payload"), Mapping):
+        yield from types.payload_findings(type, mapping["payload"], route)

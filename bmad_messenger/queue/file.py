@@ -1,0 +1,231 @@
+"""The queue's file: read without waiting, changed under a lock, replaced whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Generic, TypeVar
+
+from bmad_messenger import message
+from bmad_messenger.config import Limits, Project
+from bmad_messenger.errors import DamagedError, InvalidError, LockTimeoutError, StorageError
+from bmad_messenger.files import make_folder, publish
+from bmad_messenger.queue.journal import UNCHECKED, Journal, digest
+
+T = TypeVar("T")
+_BOM: Final = "\ufeff"
+_ATTEMPTS: Final = 50
+
+LOCK_NAME: Final = ".queue.lock"
+HOLDER_NAME: Final = ".queue.lock.holder"
+JOURNAL_NAME: Final = ".queue.journal"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The queue as it was read at one moment; `text` is without a byte-order mark, and empty where there is no file."""
+
+    text: str
+    digest: str
+    has_bom: bool = False
+    stamp: tuple[int, int, int] | None = None
+    """What tells another version of the file: its inode, size and time of change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Generic[T]):
+    """What an edit comes to: the new text (None: leave the file alone), the ids that enter and leave, a result.
+
+    `is_clean` says that the text has nothing wrong in it and may be scanned by line from now on.
+    """
+
+    result: T
+    text: str | None = None
+    entered: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    is_clean: bool = False
+
+
+class QueueFile:
+    """The queue of one project.
+
+    Args:
+        project: whose queue.
+        limits: the size of the file and the time to wait for its lock.
+        flavour: what the text's digest depends on beside the text: the rules it is checked by.
+    """
+
+    def __init__(self, project: Project, limits: Limits, flavour: str) -> None:
+        self.project, self.limits, self.flavour = project, limits, flavour
+        self.path = project.queue
+        self.journal = Journal(project.folder / JOURNAL_NAME)
+
+    @property
+    def name(self) -> str:
+        """The file's name in messages."""
+        return self.project.name(self.path)
+
+    def read(self) -> Snapshot:
+        """The file as it is now; takes no lock.
+
+        Raises:
+            DamagedError: where it is too large or not UTF-8.
+        """
+        try:
+            content, stamp = _read_settled(self.path, self.limits.queue_bytes)
+        except FileNotFoundError:
+            return Snapshot("", digest(b"", self.flavour))
+        except OSError as error:
+            raise StorageError.of_os(error, "read", self.name) from error
+        if content is None:
+            raise DamagedError(
+                f"{self.name} is larger than {self.limits.queue_bytes} bytes",
+                hint="close messages with `done`, or raise limits.queue_bytes in config.yaml",
+                path=self.name,
+            )
+        text = decode(content, self.name)
+        return Snapshot(text.removeprefix(_BOM), digest(content, self.flavour), text.startswith(_BOM), stamp)
+
+    def update(self, edit: Callable[[Snapshot], Change[T]], *, timeout: float | None = None) -> T:
+        """Change the file under its lock.
+
+        Args:
+            edit: computes the change from what the file holds. It is called again where somebody saved the file by hand
+                meanwhile, so it must be repeatable.
+            timeout: how many seconds to wait for the lock; by default `limits.lock_timeout`.
+
+        Returns:
+            The result of the edit.
+
+        Raises:
+            LockTimeoutError: where the lock was not free in time; it says who holds it.
+            DamagedError: where the file keeps changing, or can't be written; it is as it was.
+        """
+        with self.locked(timeout):
+            for _ in range(_ATTEMPTS):
+                before = self.read()
+                change = edit(before)
+                if change.text is None or (change.text == before.text and before.stamp is not None):
+                    return change.result
+                if self._replace(before, change):
+                    return change.result
+        raise DamagedError(f"{self.name} keeps being saved by another program", hint="close it there, and try again")
+
+    @contextmanager
+    def locked(self, timeout: float | None = None) -> Iterator[None]:
+        """Hold the queue's lock; `timeout` in seconds, by default `limits.lock_timeout`."""
+        import filelock
+
+        seconds = self.limits.lock_timeout if timeout is None else timeout
+        folder = self.project.folder
+        try:
+            make_folder(folder)
+            lock = filelock.FileLock(folder / LOCK_NAME, timeout=seconds, poll_interval=0.005)
+            lock.acquire()
+        except filelock.Timeout:
+            raise LockTimeoutError(
+                f"the queue's lock was not free in {seconds:g} s; {self._holder()}",
+                hint="wait for that program, or end it; limits.lock_timeout in config.yaml sets the time",
+                path=self.project.name(folder / LOCK_NAME),
+            ) from None
+        except OSError as error:
+            raise StorageError.of_os(error, "lock", self.project.name(folder)) from error
+        try:
+            self._sign()
+            yield
+        finally:
+            lock.release()
+
+    def note(self, snapshot: Snapshot, entered: tuple[str, ...]) -> None:
+        """Remember that this version is good, and which of its messages are new here."""
+        with suppress(OSError):  # a folder that can't be written only costs the check again
+            self.journal.note(snapshot.digest, entered=entered)
+
+    def _replace(self, before: Snapshot, change: Change[T]) -> bool:
+        """Whether the file was still the one read, and was replaced."""
+        assert change.text is not None
+        content = f"{_BOM if before.has_bom else ''}{change.text}".encode()
+        try:
+            if _stamp_of(self.path) != before.stamp:
+                return False
+            publish(self.path, content)
+        except OSError as error:
+            raise StorageError.of_os(error, "write", self.name) from error
+        with suppress(OSError):  # the journal may lag: that costs a check, not a message
+            known = digest(content, self.flavour) if change.is_clean else UNCHECKED
+            self.journal.note(known, entered=change.entered, left=change.left)
+        return True
+
+    def _sign(self) -> None:
+        """Leave word who holds the lock."""
+        command = " ".join((os.path.basename(sys.argv[0]), *sys.argv[1:2]))
+        word = {"pid": os.getpid(), "host": socket.gethostname(), "command": command[:100]}
+        word["since"] = message.format_time(message.now())
+        with suppress(OSError):  # only the wording of somebody's error depends on it
+            (self.project.folder / HOLDER_NAME).write_text(json.dumps(word), "utf-8")
+
+    def _holder(self) -> str:
+        try:
+            word = json.loads((self.project.folder / HOLDER_NAME).read_text("utf-8"))
+            return f"process {word['pid']} ({word['command']}) on {word['host']} holds it since {word['since']}"
+        except (OSError, ValueError, KeyError, TypeError):
+            return "who holds it is not known"
+
+
+def decode(content: bytes, name: str) -> str:
+    """The text of a file.
+
+    Raises:
+        DamagedError: with the place of the first byte that is not UTF-8.
+    """
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode("utf-8")
+        raise DamagedError(
+            f"byte 0x{content[error.start]:02x} is not UTF-8",
+            hint="save the file as UTF-8",
+            path=name,
+            line=before.count("\n") + 1,
+            column=len(before) - before.rfind("\n"),
+        ) from None
+
+
+def read_text(path: Path, name: str) -> str | None:
+    """The text of a small file without its byte-order mark; None where there is none."""
+    try:
+        return decode(path.read_bytes(), name).removeprefix(_BOM)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StorageError.of_os(error, "read", name) from error
+
+
+def _read_settled(path: Path, limit: int) -> tuple[bytes | None, tuple[int, int, int]]:
+    """The bytes and the stamp of a file that did not change while it was read; None for the bytes over `limit`."""
+    for _ in range(_ATTEMPTS):
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            if status.st_size > limit:
+                return None, _stamp(status)
+            content = file.read(limit + 1)
+            if _stamp(os.fstat(file.fileno())) == _stamp(status) and len(content) == status.st_size:
+                return content, _stamp(status)
+    raise InvalidError(f"{path.name} keeps changing while it is read", hint="try again", path=path.name)
+
+
+def _stamp_of(path: Path) -> tuple[int, int, int] | None:
+    try:
+        return _stamp(path.stat())
+    except FileNotFoundError:
+        return None
+
+
+def _stamp(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_ino, status.st_size, status.st_mtime_ns

@@ -1,0 +1,252 @@
+"""What a queue holds, as far as it can be read: its messages, and everything that is wrong with it."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from bmad_messenger.errors import DamagedError, InvalidError, Problem
+from bmad_messenger.message import Message
+from bmad_messenger.queue.text import QueueText, scan
+from bmad_messenger.yaml.parse import Document, parse_located
+
+Check = Callable[[Document, str | None], tuple[Problem, ...]]
+"""Judges one message of the queue, given as a list of one: what is wrong with it, and where."""
+
+_MARKER: Final = re.compile(r"^(<{7}|={7}|>{7}|\|{7})(?=[ \r\n]|\Z)", re.MULTILINE)
+_HAS_MARKER: Final = ("<<<<<<<", ">>>>>>>", "=======", "|||||||")
+_ADOPTED: Final = ("message_id", "priority", "created", "status")
+
+
+@dataclass(frozen=True, slots=True)
+class QueueView:
+    """The messages of one text.
+
+    `mappings` has each message's keys where they were parsed already, None for one that can't be read. `problems` are
+    what is wrong; a message with an error among them is in `invalid`. `is_clean` says that there are none, and that
+    scanning by line finds what a parser finds.
+    """
+
+    queue: QueueText
+    mappings: tuple[dict[str, Any] | None, ...] | None = None
+    problems: tuple[Problem, ...] = ()
+    invalid: frozenset[int] = frozenset()
+    is_clean: bool = True
+
+    def valid(self) -> Iterator[int]:
+        """The indexes of the messages that can be worked with, in the file's order."""
+        return (index for index in range(len(self.queue)) if index not in self.invalid)
+
+    def head(self, index: int) -> Mapping[str, Any]:
+        """What stands beside the message's payload: `status`, `to`, ..."""
+        if self.mappings is None:
+            head = self.queue.head(index)
+            if head is not None:
+                return head
+        return self.mapping(index)
+
+    def mapping(self, index: int) -> dict[str, Any]:
+        """The keys of the message and their values."""
+        known = self.mappings[index] if self.mappings is not None else None
+        if known is None:
+            known = self.queue.parse_item(index).value[0]
+        assert isinstance(known, dict)  # an invalid message's index is in `invalid`
+        return known
+
+    def message(self, index: int) -> Message:
+        """The message."""
+        return Message.from_mapping(self.mapping(index))
+
+    def mentions(self, index: int, words: tuple[str, ...]) -> bool:
+        """Whether one of these words stands anywhere in the message: a quick way past those that don't matter."""
+        start, limit = self.queue.starts[index], self.queue.limit(index)
+        return any(self.queue.text.find(word, start, limit) >= 0 for word in words)
+
+    def find(self, message_id: str) -> int | None:
+        """The index of the message with this id."""
+        at = self.queue.text.find(message_id)
+        while at >= 0:
+            index = bisect_right(self.queue.starts, at) - 1
+            if index >= 0 and index not in self.invalid and self.head(index).get("message_id") == message_id:
+                return index
+            at = self.queue.text.find(message_id, at + 1)
+        return None
+
+    def ids(self) -> dict[str, int]:
+        """The index of each message, by id."""
+        return {self.head(index)["message_id"]: index for index in self.valid()}
+
+    def incomplete(self) -> tuple[int, ...]:
+        """The messages typed in by hand that lack an id, a date, a status or a priority."""
+        if self.mappings is None:
+            return ()
+        return tuple(i for i in self.valid() if any(key not in self.mapping(i) for key in _ADOPTED))
+
+
+def trusted_view(text: str, path: str | None) -> QueueView:
+    """The view of a text that is known to be clean; nothing is parsed until it is asked for."""
+    return QueueView(scan(text, path))
+
+
+def checked_view(text: str, path: str | None, check: Check) -> QueueView:
+    """The view of a text that anybody may have written.
+
+    Raises:
+        DamagedError: where it holds a merge's conflict markers, or the borders of its messages can't be told.
+    """
+    _refuse_conflict(text, path)
+    try:
+        document = parse_located(text, path=path, depth=2)
+    except InvalidError as error:
+        return _piecewise_view(text, path, check, error)
+    queue, is_scannable = _located(text, path, document)
+    mappings = _messages_of(document)
+    view = _judged(queue, mappings, check, ())
+    if not is_scannable or view.problems or view.incomplete():
+        return replace(view, is_clean=False)
+    return replace(view, is_clean=all(_head_agrees(queue, index, view.mapping(index)) for index in view.valid()))
+
+
+def _refuse_conflict(text: str, path: str | None) -> None:
+    if not any(marker in text for marker in _HAS_MARKER):
+        return
+    found = _MARKER.search(text)
+    if found:
+        raise DamagedError(
+            f"a merge left its conflict marker {found[1]} here",
+            hint="settle the conflict: keep the messages of both sides and delete the marker lines",
+            path=path,
+            line=text.count("\n", 0, found.start()) + 1,
+            column=1,
+        )
+
+
+def _piecewise_view(text: str, path: str | None, check: Check, error: InvalidError) -> QueueView:
+    """The view of a text that is no YAML as a whole: each message by itself, between borders that are clear."""
+    try:
+        queue = scan(text, path)
+    except DamagedError as unclear:
+        raise _damaged(error) from unclear
+    if not queue.starts or not _borders_are_clear(queue):
+        raise _damaged(error)
+    mappings: list[Any] = []
+    problems: list[Problem] = []
+    for index in range(len(queue)):
+        try:
+            mappings.append(queue.parse_item(index).value[0])
+        except InvalidError as broken:
+            mappings.append(None)
+            problems.append(broken.problem)
+    if not problems:  # every message is well, so what is wrong stands around them
+        problems.append(error.problem)
+    return replace(_judged(queue, tuple(mappings), check, tuple(problems)), is_clean=False)
+
+
+def _damaged(error: InvalidError) -> DamagedError:
+    problem = error.problem
+    return DamagedError(
+        problem.message, hint=problem.hint, path=problem.path, line=problem.line, column=problem.column
+    )
+
+
+def _borders_are_clear(queue: QueueText) -> bool:
+    """Whether every line of the list stands as deep as a message's lines do."""
+    margin = queue.margin
+    for line in queue.text[queue.starts[0] : queue.end].splitlines():
+        content = line.lstrip(" ")
+        depth = len(line) - len(content)
+        if content and content[0] != "#" and (depth < margin or (depth == margin and content[0] != "-")):
+            return False
+    return True
+
+
+def _located(text: str, path: str | None, document: Document) -> tuple[QueueText, bool]:
+    """The text with its messages where the parser found them, and whether a scan by line finds the same."""
+    root = document.value
+    if root is None:
+        return QueueText(text, path, (), len(text)), True
+    if not isinstance(root, dict) or not isinstance(root.get("messages", []), list | None):
+        line, column = document.place(("messages",))
+        hint = "write `messages:` and below it one `- ` item a message"
+        raise DamagedError("there is no list of messages", hint=hint, path=path, line=line, column=column)
+    items = root.get("messages") or []
+    if ("messages",) in document.flow and items:
+        spans = [document.values[("messages", index)] for index in range(len(items))]
+        at = document.keys[("messages",)].start
+        starts = tuple(span.start for span in spans)
+        return QueueText(text, path, starts, document.values[("messages",)].end, 0, at, in_flow=True), False
+    try:
+        scanned = scan(text, path)
+    except DamagedError:
+        if not items:
+            raise
+        scanned = None
+    starts = tuple(_dash_line(text, document.values[("messages", index)].start) for index in range(len(items)))
+    if scanned is not None and tuple(scanned.starts) == starts:
+        return scanned, True
+    line_start = starts[0]
+    margin = text.index("-", line_start) - line_start
+    end = document.values[("messages",)].end
+    end = text.rfind("\n", 0, end) + 1 if text[end - 1 : end] != "\n" and end < len(text) else end
+    return QueueText(text, path, starts, end, margin, document.keys[("messages",)].start), False
+
+
+def _dash_line(text: str, offset: int) -> int:
+    """The offset of the line whose dash opens the item that begins at `offset`."""
+    start = text.rfind("\n", 0, offset) + 1
+    while not text[start:offset].lstrip(" ").startswith("-"):
+        start = text.rfind("\n", 0, start - 1) + 1
+    return start
+
+
+def _messages_of(document: Document) -> tuple[Any, ...]:
+    return tuple((document.value or {}).get("messages") or ())
+
+
+def _judged(queue: QueueText, mappings: tuple[Any, ...], check: Check, problems: tuple[Problem, ...]) -> QueueView:
+    found = list(problems)
+    invalid: set[int] = set()
+    seen: dict[Any, int] = {}
+    for index, mapping in enumerate(mappings):
+        errors = _problems_of(queue, index, mapping, check, seen)
+        if mapping is None or any(problem.severity == "error" for problem in errors):
+            invalid.add(index)
+        found += errors
+    kept = tuple(mapping if isinstance(mapping, dict) else None for mapping in mappings)
+    return QueueView(queue, kept, tuple(found), frozenset(invalid))
+
+
+def _problems_of(
+    queue: QueueText, index: int, mapping: Any, check: Check, seen: dict[Any, int]
+) -> tuple[Problem, ...]:
+    if mapping is None:
+        return ()
+    line = queue.line(queue.starts[index])
+    if not isinstance(mapping, dict):
+        return (Problem("this item is no message", "write its keys below it", queue.path, line, queue.margin + 1),)
+    message_id = mapping.get("message_id")
+    if isinstance(message_id, str) and message_id in seen:
+        return (
+            Problem(
+                f"{message_id} stands twice, first in line {queue.line(queue.starts[seen[message_id]])}",
+                "delete one, or remove this one's message_id line: it then gets an id of its own",
+                queue.path,
+                line,
+                queue.margin + 1,
+            ),
+        )
+    if isinstance(message_id, str):
+        seen[message_id] = index
+    problems = check(Document([mapping]), queue.path)
+    if problems and not queue.in_flow:
+        return check(queue.parse_item(index), queue.path)
+    return tuple(replace(problem, line=line, column=queue.margin + 1) for problem in problems)
+
+
+def _head_agrees(queue: QueueText, index: int, mapping: Mapping[str, Any]) -> bool:
+    """Whether reading the message's head by line gives what the parser gives."""
+    head = queue.head(index)
+    return head is None or head == {key: value for key, value in mapping.items() if key != "payload"}
