@@ -10,12 +10,27 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NoReturn
 
 from bmad_messenger.errors import InvalidError, Problem
+from bmad_messenger.exec_markup import (
+    CLOSERS,
+    END_OF_LINE,
+    EXEC_TAG,
+    INSIDE_EXEC,
+    INSIDE_FENCE,
+    INSIDE_PARAM,
+    PARAM_TAG,
+    PROSE,
+    SPACE,
+    Tag,
+    code_spans,
+    find_fence_end,
+    read_tag,
+)
 from bmad_messenger.exec_values import Piece, read_text, read_value
 from bmad_messenger.exec_variables import resolve_variables
 
@@ -50,8 +65,8 @@ def read_exec(text: str, *, path: str | None, variables: Mapping[str, str], fenc
     variables = resolve_variables(variables)
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     reader = _Reader(text, path, variables, fenced)
-    if _EXEC_TAG.search(text):
-        reader.scan(0, len(text), _PROSE)
+    if EXEC_TAG.search(text):
+        reader.scan(0, len(text), PROSE)
     if reader.problems:
         reader.refuse()
     return reader.elements
@@ -59,46 +74,6 @@ def read_exec(text: str, *, path: str | None, variables: Mapping[str, str], fenc
 
 _MAX_PROBLEMS: Final = 100
 _BLOCK_PARAMS: Final = frozenset({"payload"})
-_CLOSERS: Final = {"<!--": ("comment", "-->"), "<![CDATA[": ("CDATA section", "]]>")}
-
-# A fence may be indented to any depth, be quoted, or begin a list item.
-_FENCE: Final = r"^(?>[ \t>]|[-*+][ \t]|\d{1,9}[.)][ \t])*+(?P<fence>`{3,}(?=[^`\n]*$)|~{3,})"
-_HIDDEN: Final = r"(?P<hidden><!--|<!\[CDATA\[)"
-_EXEC: Final = r"(?P<indent>^[ \t]*)?(?P<exec><exec(?=\s+[a-z_]|\s*>\s*<))"  # with attributes, or a tag behind it
-_FLAGS: Final = re.IGNORECASE | re.MULTILINE
-
-_PROSE: Final = re.compile(f"{_FENCE}|{_HIDDEN}|{_EXEC}", _FLAGS)
-_INSIDE_FENCE: Final = re.compile(f"{_HIDDEN}|{_EXEC}", _FLAGS)
-_INSIDE_EXEC: Final = re.compile(r"<!--|<param(?=[\s/>])|</exec\s*>|<exec(?=[\s/>])", _FLAGS)
-_INSIDE_PARAM: Final = re.compile(r"<!--|<!\[CDATA\[|</param\s*>|</exec\s*>|<param\s", _FLAGS)
-
-_ATTRIBUTE: Final = re.compile(
-    r"""\s+(?P<name>[a-z_][\w.:-]*+)(?:\s*=\s*(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^\s"'<>]+)))?""",
-    _FLAGS,
-)
-_TAG_END: Final = re.compile(r"\s*(?P<empty>/?)>")
-_EXEC_TAG: Final = re.compile(r"<(?P<closing>/?)exec(?=[\s/>])", _FLAGS)
-_PARAM_TAG: Final = re.compile(r"<param(?=[\s/>])", _FLAGS)
-_SPACE: Final = re.compile(r"\s*")
-_END_OF_LINE: Final = re.compile(r"[ \t]*$", _FLAGS)
-
-# Inline code reaches over line ends, but not over a blank line, a fence, or an element that has its lines to itself.
-_CODE: Final = re.compile(
-    rf"(?P<border>(?:^[ \t>]*\n)++|{_FENCE}|^[ \t]*<exec(?=[\s/>])|</exec\s*>[ \t]*$)|\\`|(?P<ticks>`+)", _FLAGS
-)
-
-
-class _Tag(NamedTuple):
-    """An opening tag: `start` and `end` are offsets, an attribute's value is the stretch between its quotes.
-
-    `whole` is false where the tag does not end as one does, `empty` is true for `<…/>`.
-    """
-
-    start: int
-    end: int
-    attributes: dict[str, Piece | None]
-    whole: bool
-    empty: bool
 
 
 class _Reader:
@@ -111,7 +86,7 @@ class _Reader:
         self._doubt: tuple[int, str] | None = None  # what was opened and not closed before the place we are at
         self._missing: dict[tuple[str, int], int] = {}
         self._lines = [0, *accumulate(len(line) + 1 for line in text.split("\n"))]
-        self._code = list(_code_spans(text))
+        self._code = list(code_spans(text))
         self._code_starts = [start for start, _ in self._code]
 
     def report(self, offset: int, message: str, hint: str) -> None:
@@ -128,10 +103,10 @@ class _Reader:
     def scan(self, position: int, end: int, tokens: re.Pattern[str]) -> None:
         """Read the elements between two offsets of running text."""
         while token := tokens.search(self.text, position, end):
-            if tokens is _PROSE and token["fence"]:
+            if tokens is PROSE and token["fence"]:
                 position = self._pass_fence(token, end)
                 continue
-            if tokens is _PROSE and (code_end := self._code_end(token.end())):
+            if tokens is PROSE and (code_end := self._code_end(token.end())):
                 position = code_end
             elif token["hidden"]:
                 position = self._pass_hidden(token, end)
@@ -148,18 +123,15 @@ class _Reader:
         return self._code[index][1] if index >= 0 and self._code[index][1] > offset else 0
 
     def _pass_fence(self, opening: re.Match[str], end: int) -> int:
-        fence = opening["fence"]
-        closing = re.compile(rf"^[ \t>]*{fence[0]}{{{len(fence)},}}[ \t]*$", _FLAGS).search(
-            self.text, opening.end(), end
-        )
+        closing = find_fence_end(self.text, opening, end)
         if closing is None and not self.fenced:
             self._doubt = (opening.start("fence"), "code fence")
         if closing is None or self.fenced:
-            self.scan(opening.end(), closing.start() if closing else end, _INSIDE_FENCE)
+            self.scan(opening.end(), closing.start() if closing else end, INSIDE_FENCE)
         return closing.end() if closing else end
 
     def _pass_hidden(self, opening: re.Match[str], end: int) -> int:
-        what, closer = _CLOSERS[opening[0].upper()]
+        what, closer = CLOSERS[opening[0].upper()]
         closing = self._find(closer, opening.end(), end)
         if closing >= 0:
             return closing + len(closer)
@@ -177,7 +149,7 @@ class _Reader:
 
     def _read_exec(self, token: re.Match[str], end: int) -> int:
         """Read the element that begins at `token`, if it is one; return where to go on."""
-        tag = self._tag(token.start("exec"), token.end("exec"), end)
+        tag = read_tag(self.text, token.start("exec"), token.end("exec"), end)
         if not self._is_meant(tag, token["indent"] is not None, end):
             return token.end()
         if self._doubt:
@@ -194,40 +166,25 @@ class _Reader:
         self.elements.append(ExecElement(task, params, self.path, line, column))
         return position
 
-    def _tag(self, start: int, position: int, end: int) -> _Tag:
-        """The tag whose `<` is at `start` and whose name ends at `position`."""
-        attributes: dict[str, Piece | None] = {}
-        while attribute := _ATTRIBUTE.match(self.text, position, end):
-            position = attribute.end()
-            name = attribute["name"].lower()
-            kind = attribute.lastgroup if attribute.lastgroup in ("double", "single") else None
-            if name in attributes and name in ("task", "name"):
-                self.report(attribute.start("name"), f"the attribute {name} stands twice in one tag", "remove one")
-            attributes[name] = Piece(*attribute.span(kind)) if kind else None
-        closing = _TAG_END.match(self.text, position, end)
-        if closing is None:
-            return _Tag(start, position, attributes, whole=False, empty=False)
-        return _Tag(start, closing.end(), attributes, whole=True, empty=closing["empty"] == "/")
-
-    def _is_meant(self, tag: _Tag, begins_line: bool, end: int) -> bool:
+    def _is_meant(self, tag: Tag, begins_line: bool, end: int) -> bool:
         """Whether the tag begins an element, well or badly, and is not only named in a sentence."""
         has_task = "task" in tag.attributes
         if not tag.whole:
             return has_task and begins_line
         if tag.empty:
             return has_task
-        if _PARAM_TAG.match(self.text, self._pass_blank(tag.end, end), end):
+        if PARAM_TAG.match(self.text, self._pass_blank(tag.end, end), end):
             return True
         if not has_task:
             return False
-        following = _EXEC_TAG.search(self.text, tag.end, end)
+        following = EXEC_TAG.search(self.text, tag.end, end)
         is_closed = following is not None and following["closing"] == "/"
-        return is_closed or (begins_line and _END_OF_LINE.match(self.text, tag.end, end) is not None)
+        return is_closed or (begins_line and END_OF_LINE.match(self.text, tag.end, end) is not None)
 
     def _pass_blank(self, position: int, end: int) -> int:
         """The next offset that holds neither white space nor a comment."""
         while True:
-            space = _SPACE.match(self.text, position, end)
+            space = SPACE.match(self.text, position, end)
             position = space.end() if space else position
             if not self.text.startswith("<!--", position, end):
                 return position
@@ -236,11 +193,13 @@ class _Reader:
                 return position
             position = closing + 3
 
-    def _attribute(self, tag: _Tag, element: str, name: str) -> str:
+    def _attribute(self, tag: Tag, element: str, name: str) -> str:
         """The text of an attribute that must be there."""
         if name not in tag.attributes:
             self.report(tag.start, f"this <{element}> has no {name}", f'write <{element} {name}="…">')
             return ""
+        if name in tag.repeated:
+            self.report(tag.start, f"the {name} of this <{element}> stands twice", "remove one of the two")
         piece = tag.attributes[name]
         if piece is None:
             self.report(tag.start, f"the {name} of this <{element}> is not in quotes", f'write {name}="…"')
@@ -250,11 +209,11 @@ class _Reader:
             self.report(tag.start, f"the {name} of this <{element}> is empty", f'write {name}="…"')
         return value
 
-    def _read_params(self, tag: _Tag, params: dict[str, Any], end: int) -> int:
+    def _read_params(self, tag: Tag, params: dict[str, Any], end: int) -> int:
         """Fill `params` from what stands between `<exec>` and `</exec>`; return where to go on."""
         position = tag.end
         while True:
-            token = _INSIDE_EXEC.search(self.text, position, end)
+            token = INSIDE_EXEC.search(self.text, position, end)
             kind = token[0][:5].lower() if token else ""
             if token is None or kind == "<exec":
                 next_one = f"before the next one begins in line {self._place(token.start())[0]}" if token else ""
@@ -268,7 +227,7 @@ class _Reader:
             if kind == "</exe":
                 return token.end()
             if kind == "<para":
-                position = self._read_param(self._tag(token.start(), token.end(), end), params, end)
+                position = self._read_param(read_tag(self.text, token.start(), token.end(), end), params, end)
             elif (closing := self._find("-->", token.end(), end)) >= 0:
                 position = closing + 3
             else:
@@ -284,35 +243,31 @@ class _Reader:
                 "put it into a <param>; if the tag is only named here, write it in backticks",
             )
 
-    def _read_param(self, tag: _Tag, params: dict[str, Any], end: int) -> int:
+    def _read_param(self, tag: Tag, params: dict[str, Any], end: int) -> int:
         """Add the param that `tag` begins to `params`; return where to go on."""
         if not tag.whole:
             self.report(tag.start, "this <param> tag can't be read", 'write it as <param name="NAME">')
-            name, position = "", tag.end
-        else:
-            name = self._attribute(tag, "param", "name")
-            position = tag.end
+            return tag.end
+        name = self._attribute(tag, "param", "name")
         if "value" in tag.attributes:
             self.report(tag.start, "a <param> has no attribute value", "write the value between <param> and </param>")
         if name in params:
             self.report(tag.start, f"the param {name[:80]!r} stands twice in one <exec>", "remove one of the two")
-        pieces: list[Piece] = []
-        if not tag.empty:
-            pieces, position = self._value(tag, end)
+        pieces, position = ([], tag.end) if tag.empty else self._value(tag, end)
         value = read_value(self.text, pieces, self.variables, self.report, block=name in _BLOCK_PARAMS)
         if name:
             params.setdefault(name, value)
         return position
 
-    def _value(self, tag: _Tag, end: int) -> tuple[list[Piece], int]:
+    def _value(self, tag: Tag, end: int) -> tuple[list[Piece], int]:
         """The pieces of a param's value, without its comments, and the offset behind `</param>`."""
         pieces: list[Piece] = []
         start = position = tag.end
-        while token := _INSIDE_PARAM.search(self.text, position, end):
+        while token := INSIDE_PARAM.search(self.text, position, end):
             opener = token[0].upper()
-            if opener not in _CLOSERS:
+            if opener not in CLOSERS:
                 break
-            _, closer = _CLOSERS[opener]
+            _, closer = CLOSERS[opener]
             position = token.end()
             closing = self._find(closer, position, end)
             if closing < 0:  # a stray opener is text
@@ -327,34 +282,3 @@ class _Reader:
             return pieces, token.end()
         self.report(tag.start, "this <param> is not closed", "write </param>, and &lt; for a < that belongs to it")
         return pieces, stop
-
-
-def _code_spans(text: str) -> Iterator[tuple[int, int]]:
-    """Where inline code begins and ends: from a run of backticks to the next of the same length, within a block."""
-    if "`" not in text:
-        return
-    runs: list[tuple[int, int]] = []
-    for token in _CODE.finditer(text):
-        if token.lastgroup == "ticks":
-            runs.append(token.span())
-        elif runs and token["border"] is not None:
-            yield from _pairs(runs)
-            runs = []
-    yield from _pairs(runs)
-
-
-def _pairs(runs: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    partners: list[int | None] = []  # for each run, from the last backwards, the next of its length
-    latest: dict[int, int] = {}
-    for index in range(len(runs) - 1, -1, -1):
-        length = runs[index][1] - runs[index][0]
-        partners.append(latest.get(length))
-        latest[length] = index
-    partners.reverse()
-    index = 0
-    while index < len(runs):
-        partner = partners[index]
-        if partner is not None:
-            yield runs[index][0], runs[partner][1]
-            index = partner
-        index += 1

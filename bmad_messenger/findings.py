@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from itertools import chain, islice
+from typing import Any, Final, NamedTuple, Protocol
 
 from bmad_messenger.errors import Problem
 from bmad_messenger.yaml.parse import Document, Path
-
-if TYPE_CHECKING:
-    from jsonschema.exceptions import ValidationError
 
 MAX_FINDINGS: Final = 100
 """How many findings one check reports; a list of a million wrong items is not worth a million lines."""
 
 _SHOWN: Final = 60  # characters of a found value
 _NEAR: Final = 0.8  # how alike, from 0 to 1, a key and its misspelling are
+
+
+class BrokenRule(Protocol):
+    """What is used here of jsonschema's ValidationError: the rule, what it asks for, and the value that breaks it."""
+
+    validator: str | None  # None where the schema is `false`
+    validator_value: Any
+    instance: Any
+    schema: Any
+    absolute_path: Iterable[str | int]
+    relative_path: Collection[str | int]
+    schema_path: Sequence[str | int]
+    context: Sequence[BrokenRule]
 
 
 class Finding(NamedTuple):
@@ -52,14 +62,14 @@ def report(findings: Iterable[Finding], source: Source | None = None) -> tuple[P
     return tuple(source.problem(f) if source else Problem(f.message, f.hint) for f in distinct)
 
 
-def findings_of(errors: Iterable[ValidationError], prefix: Path = ()) -> list[Finding]:
+def findings_of(errors: Iterable[Any], prefix: Path = ()) -> list[Finding]:
     """What jsonschema's errors say, in our words; `prefix` is the path of the value that was validated.
 
-    A misspelt key that a schema does not allow is reported as such, and then not a second time as a key that is missing.
+    A misspelt key that a schema does not allow is reported as that, and not a second time as a key that is missing.
     """
     findings: list[Finding] = []
     misspelt: set[Path] = set()
-    for error in islice((leaf for error in errors for leaf in _leaves(error)), MAX_FINDINGS):
+    for error in islice(chain.from_iterable(map(_leaves, errors)), MAX_FINDINGS):
         path = prefix + tuple(error.absolute_path)
         if error.validator == "required":
             findings += _missing_keys(error, path)
@@ -95,9 +105,9 @@ def unknown_key(path: Path, key: str, meant: str | None, known: Iterable[str] = 
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """`did you mean 'x'? ` for the known name closest to `name`, or nothing."""
+    """`did you mean …? ` for the known name closest to `name`, or nothing."""
     close = get_close_matches(name[:_SHOWN], known, n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}? " if close else ""
+    return f"did you mean `{close[0]}`? " if close else ""
 
 
 def show_path(path: Path) -> str:
@@ -133,11 +143,10 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in short)
 
 
-def _leaves(error: ValidationError) -> Iterator[ValidationError]:
+def _leaves(error: BrokenRule) -> Iterator[BrokenRule]:
     """The errors worth reporting: where of several branches one alone is of the right kind, those inside it."""
-    context = error.context or ()
-    wrong_kind = {e.schema_path[0] for e in context if e.validator == "type" and not e.relative_path}
-    inside = [e for e in context if e.schema_path[0] not in wrong_kind]
+    wrong_kind = {e.schema_path[0] for e in error.context if e.validator == "type" and not e.relative_path}
+    inside = [e for e in error.context if e.schema_path[0] not in wrong_kind]
     is_collection = isinstance(error.instance, list | Mapping)
     if is_collection and wrong_kind and len({e.schema_path[0] for e in inside}) == 1:
         for inner in inside:
@@ -146,14 +155,14 @@ def _leaves(error: ValidationError) -> Iterator[ValidationError]:
         yield error
 
 
-def _missing_keys(error: ValidationError, path: Path) -> list[Finding]:
+def _missing_keys(error: BrokenRule, path: Path) -> list[Finding]:
     """jsonschema gives one error for each missing key, and none says which: so each gives all of them."""
     properties = error.schema.get("properties", {})
     return [
         Finding(
             (*path, key),
             f"{show_path((*path, key))}: required, but missing",
-            _first_sentence(properties.get(key)),
+            f"add `{key}`{_description(properties.get(key))}",
             missing=True,
         )
         for key in error.validator_value
@@ -165,22 +174,24 @@ def _matches_pattern(key: str, schema: Mapping[str, Any]) -> bool:
     return any(re.search(pattern, key) for pattern in schema.get("patternProperties", {}))
 
 
-def _finding(error: ValidationError, path: Path) -> Finding:
+def _finding(error: BrokenRule, path: Path) -> Finding:
     where = f"{show_path(path)}: " if path else ""
-    if error.validator == "not" and error.validator_value == {}:
+    if error.validator is None:  # the schema is `false`
+        return Finding(path, f"{where}not allowed here")
+    if error.validator == "not" and error.validator_value == {}:  # the same, with room for a reason
         return Finding(path, f"{where}not allowed here", error.schema.get("description", ""))
     return Finding(path, f"{where}wanted {_wanted(error)}, found {_found(error)}")
 
 
-def _wanted(error: ValidationError) -> str:
+def _wanted(error: BrokenRule) -> str:
     """What the broken rule asks for, as words that follow "wanted"."""
     rule, value = error.validator, error.validator_value
     if rule in ("anyOf", "oneOf"):
         return _wanted_of_branches(error)
     if rule == "type":
-        return " or ".join(_KINDS.get(kind, kind) for kind in ([value] if isinstance(value, str) else value))
+        return _either([_KINDS.get(kind, kind) for kind in ([value] if isinstance(value, str) else value)])
     if rule == "enum":
-        return f"one of {', '.join(show(item) for item in value[:20])}"
+        return _either([show(item) for item in value])
     if rule == "const":
         return show(value)
     if rule == "pattern":
@@ -197,21 +208,32 @@ def _wanted(error: ValidationError) -> str:
     return f"what the schema's rule `{rule}` asks for ({visible(json.dumps(value, default=repr))})"
 
 
-def _wanted_of_branches(error: ValidationError) -> str:
-    branches = error.validator_value
-    if all(isinstance(branch, Mapping) and list(branch) == ["required"] for branch in branches):
-        keys = [key for branch in branches for key in branch["required"]]
-        return f"one of {' and '.join(f'`{key}`' for key in keys)}"
-    firsts = {e.schema_path[0]: e for e in reversed(error.context or ())}
+def _wanted_of_branches(error: BrokenRule) -> str:
+    keys = _alternative_keys(error)
+    if keys:
+        return f"either {' or '.join(f'`{key}`' for key in keys)}"
+    firsts = {e.schema_path[0]: e for e in reversed(error.context)}
     wanted = dict.fromkeys(_wanted(firsts[number]) for number in sorted(firsts))
     return " or ".join(wanted) or f"what one branch alone of the schema's `{error.validator}` asks for"
 
 
-def _found(error: ValidationError) -> str:
+def _alternative_keys(error: BrokenRule) -> list[str]:
+    """The keys of which a schema asks for one, where that is all that its branches ask for."""
+    branches = error.validator_value
+    if all(isinstance(branch, Mapping) and list(branch) == ["required"] for branch in branches):
+        return [key for branch in branches for key in branch["required"]]
+    return []
+
+
+def _either(options: list[str]) -> str:
+    *others, last = options[:MAX_FINDINGS]
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def _found(error: BrokenRule) -> str:
     rule, found = error.validator, error.instance
-    if rule in ("anyOf", "oneOf") and isinstance(found, Mapping):
-        keys = [key for branch in error.validator_value for key in branch.get("required", ()) if key in found]
-        return " and ".join(f"`{key}`" for key in keys) or "neither"
+    if rule in ("anyOf", "oneOf") and _alternative_keys(error):
+        return "neither" if error.context else "both"
     if rule == "uniqueItems":
         first = found[:MAX_FINDINGS]
         return next((f"{show(item)} again" for n, item in enumerate(first) if item in first[:n]), "something twice")
@@ -220,9 +242,10 @@ def _found(error: ValidationError) -> str:
     return show(found)
 
 
-def _first_sentence(schema: Any) -> str:
-    description = schema.get("description", "") if isinstance(schema, Mapping) else ""
-    return str(description).split(". ")[0].removesuffix(".")
+def _description(schema: Any) -> str:
+    """The first sentence of a schema's description, to follow a word."""
+    description = schema.get("description") if isinstance(schema, Mapping) else None
+    return f" ({str(description).split('. ')[0].removesuffix('.')})" if description else ""
 
 
 _WORD: Final = re.compile(r"[A-Za-z0-9_$-]{1,60}")

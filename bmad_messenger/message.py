@@ -12,6 +12,9 @@ from typing import Any, Final
 ID_PATTERN: Final = re.compile(r"MSG-(\d{4})(\d{2})\d{2}-[0-9a-f]{4,}")
 """`MSG-YYYYMMDD-` and four or more lower-case hex digits; the groups are year and month."""
 
+SUFFIX_LENGTH: Final = 4
+"""How many digits an id's suffix has where they suffice."""
+
 ALL: Final = "all"
 """The value of `to_agents` that means every agent of the project but the sender."""
 

@@ -7,23 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from bmad_messenger import yaml
 from bmad_messenger.config import Project
-from bmad_messenger.errors import InvalidError, Problem
-from bmad_messenger.findings import Finding, Source, near_misses, nearest, report, show, unknown_key, visible
+from bmad_messenger.errors import InvalidError, Problem, StorageError
+from bmad_messenger.findings import Finding, Source, near_misses, nearest, report, show, unknown_key
 from bmad_messenger.message import Priority
-from bmad_messenger.project_files import check_document
+from bmad_messenger.project_files import SUFFIX, check_document
 from bmad_messenger.routes import Route, Routes
 from bmad_messenger.schemas import read_schema, shipped_validator, validator_of, violations
+from bmad_messenger.yaml.parse import Document, parse_located
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
 
 SHIPPED: Final = ("handoff", "review", "clarify", "escalate", "notify", "collaborate")
 """The types of the reference."""
-
-SUFFIX: Final = ".schema.json"
-"""How the file of a project's own type ends; the type's name stands before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +38,7 @@ class MessageTypes:
     _validators: dict[tuple[str, bool], Draft202012Validator] = field(default_factory=dict)
 
     @classmethod
-    def load(
-        cls, project: Project | None = None, added: Mapping[str, Mapping[str, Any]] | None = None
-    ) -> MessageTypes:
+    def load(cls, project: Project | None = None, added: Mapping[str, Mapping[str, Any]] | None = None) -> MessageTypes:
         """The types that `project` and plugins (`added`) make up, with the shipped ones."""
         files = sorted(project.schemas.glob(f"*{SUFFIX}")) if project else ()
         return cls(added or {}, {file.name.removesuffix(SUFFIX): file for file in files}, project)
@@ -108,29 +103,29 @@ class MessageTypes:
         if type in self.files:
             return self._read(type, self.files[type])
         if type in self.added:
-            problems = check_document("type", yaml.Document(self.added[type]), f"the plugin's type {type}")
+            problems = check_document("type", Document(self.added[type]), f"the plugin's type {type}")
             if problems:
                 raise InvalidError.of(problems, f"the schema of the type {type!r}")
             return self.added[type]
         if type in SHIPPED:
             return read_schema(f"payload/{type}")
-        raise InvalidError(f"there is no message type {visible(type)!r}", hint=self._known(type))
+        known = f"{nearest(type, self.names)}the types are {', '.join(self.names)}"
+        raise InvalidError(f"there is no message type {show(type)}", hint=known)
 
     def _read(self, type: str, file: Path) -> Mapping[str, Any]:
         name = self.project.name(file) if self.project else str(file)
         try:
             text = file.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InvalidError(f"{name} can't be read: {error}", hint="make it a readable file of UTF-8 text") from None
-        document = yaml.parse_located(text, path=name)
+        except OSError as error:
+            raise StorageError.of_os(error, "read", name) from None
+        except UnicodeDecodeError:
+            raise InvalidError("this file is not UTF-8", hint="save it as UTF-8", path=name) from None
+        document = parse_located(text, path=name)
         problems = check_document("type", document, name)
         if problems:
             raise InvalidError.of(problems, f"the schema of the type {type!r}")
         schema: Mapping[str, Any] = document.value
         return schema
-
-    def _known(self, type: str) -> str:
-        return f"{nearest(type, self.names)}the types are {', '.join(self.names)}"
 
 
 def check_message(
@@ -144,9 +139,6 @@ def check_message(
         routes: the project's routes.
         complete: whether id, priority, date and status must be there; not so in a message that was typed in by hand.
         source: the text it came from, for file, line and column.
-
-    Raises:
-        InvalidError: where the schema of the message's type is itself invalid.
     """
     return report(_message_findings(mapping, types, routes, complete), source)
 
@@ -156,16 +148,18 @@ def _message_findings(mapping: Any, types: MessageTypes, routes: Routes, complet
     yield from violations(shipped_validator(f"message.schema.json#/$defs/{form}"), mapping)
     if not isinstance(mapping, Mapping):
         return
-    type, name = mapping.get("type"), mapping.get("route")
+    type, name, payload = mapping.get("type"), mapping.get("route"), mapping.get("payload")
     route = None
     if isinstance(name, str):
         try:
             route = routes.get(name)
         except InvalidError as error:
             yield Finding(("route",), f"route: {error.problem.message}", error.problem.hint)
-    if not isinstance(type, str):
-        return
-    if type not in types.names:
-        yield Finding(("type",), f"type: there is no message type {visible(type)!r}", types._known(type))
-    elif isinstance(mapping.get("payload"), Mapping):
-        yield from types.payload_findings(type, mapping["payload"], route)
+    if isinstance(type, str):
+        try:
+            types.schema_of(type)
+        except InvalidError as error:
+            yield Finding(("type",), f"type: {error.problem.message}", error.problem.hint)
+        else:
+            if isinstance(payload, Mapping):  # what else it may be, the envelope's schema has reported
+                yield from types.payload_findings(type, payload, route)

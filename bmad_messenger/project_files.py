@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Literal
 
 from bmad_messenger.config import ROSTER, Config
 from bmad_messenger.errors import InvalidError, Problem
-from bmad_messenger.findings import Finding, Source, report
+from bmad_messenger.findings import Finding, Source, report, show
+from bmad_messenger.message import Priority
 from bmad_messenger.schemas import schema_violations, shipped_validator, violations
 from bmad_messenger.yaml.parse import Document, Path
+
+SUFFIX: Final = ".schema.json"
+"""How the file of a project's own type ends; the type's name stands before it."""
+
+TYPE_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+PRIORITIES: Final = tuple(priority.label for priority in Priority)
 
 Kind = Literal["config", "routes", "type"]
 
@@ -31,7 +40,7 @@ def check_document(
     """
     source = Source(path, document)
     if kind == "type":
-        return report(_type_findings(document.value), source)
+        return report(_type_findings(document.value, path), source)
     findings = violations(shipped_validator(f"{kind}.schema.json"), document.value)
     if findings or not document.value:
         return report(findings, source)
@@ -72,8 +81,14 @@ def _strangers(routes: Sequence[Mapping[str, Any]], at: Path, agents: Collection
                 yield Finding((*at, number, end), f"the agent {route[end]!r} is not on the roster", hint)
 
 
-_PRIORITIES: Final = {"enum": ["critical", "high", "medium", "low"]}
-
-
-def _type_findings(schema: Any) -> Iterator[Finding]:
+def _type_findings(schema: Any, path: str) -> Iterator[Finding]:
+    """Also what the program itself reads: the type's name, which is the file's, and its `default_priority`."""
     yield from schema_violations(schema)
+    priority = schema.get("default_priority") if isinstance(schema, Mapping) else None
+    if priority is not None and priority not in PRIORITIES:
+        at, wanted = ("default_priority",), ", ".join(PRIORITIES)
+        yield Finding(at, f"default_priority: wanted one of {wanted}, found {show(priority)}")
+    name = os.path.basename(path).removesuffix(SUFFIX)
+    if path.endswith(SUFFIX) and not TYPE_NAME.fullmatch(name):
+        hint = "call the file after the type: lower-case letters, digits, `_` and `-`"
+        yield Finding((), f"{show(name)} can't be the name of a message type", hint)

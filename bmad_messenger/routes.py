@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bmad_messenger.errors import InvalidError
-from bmad_messenger.findings import nearest
+from bmad_messenger.findings import nearest, show
 from bmad_messenger.shipped import shipped
 
 HANDOFF = "handoff"
@@ -131,7 +131,7 @@ class Routes:
     def _unknown(self, name: str) -> InvalidError:
         known = dict.fromkeys((*self.by_id, *sorted(trigger for route in self for trigger in route.triggers)))
         return InvalidError(
-            f"there is no route {name[:80]!r}", hint=f"{nearest(name, known)}the routes are {', '.join(known)}"
+            f"there is no route {show(name)}", hint=f"{nearest(name, known)}the routes are {', '.join(known)}"
         )
 
 

@@ -9,7 +9,6 @@ from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from bmad_messenger.errors import InvalidError
 from bmad_messenger.findings import MAX_FINDINGS, Finding, findings_of, show, show_path
 from bmad_messenger.message import parse_time
 from bmad_messenger.shipped import shipped
@@ -45,17 +44,11 @@ def shipped_validator(reference: str) -> Draft202012Validator:
 
 
 def violations(validator: Draft202012Validator, value: Any, prefix: Path = ()) -> list[Finding]:
-    """What `value` breaks of the validator's schema, all of it together (but `MAX_FINDINGS` at most).
-
-    Raises:
-        InvalidError: where the schema refers to itself without end.
-    """
+    """What `value` breaks of the validator's schema, all of it together (but `MAX_FINDINGS` at most)."""
     try:
         return findings_of(islice(validator.iter_errors(value), MAX_FINDINGS), prefix)
     except RecursionError:
-        raise InvalidError(
-            "a schema refers to itself without end", hint="let its `$ref` apply to a part of the value"
-        ) from None
+        return [Finding(prefix, "the schema refers to itself without end", "let its `$ref` apply to a part of a value")]
 
 
 def schema_violations(schema: Any, prefix: Path = ()) -> list[Finding]:
@@ -66,9 +59,7 @@ def schema_violations(schema: Any, prefix: Path = ()) -> list[Finding]:
         return [Finding(prefix, f"wanted a mapping with the rules of a JSON Schema, found {show(schema)}")]
     if schema.get("$schema", DIALECT) not in (DIALECT, f"{DIALECT}#"):
         return [Finding((*prefix, "$schema"), f"$schema: wanted {show(DIALECT)}, found {show(schema['$schema'])}")]
-    meta = Draft202012Validator(
-        Draft202012Validator.META_SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER
-    )
+    meta = Draft202012Validator(Draft202012Validator.META_SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER)
     return violations(meta, schema, prefix) or [*_broken_references(schema, prefix)]
 
 
@@ -77,19 +68,19 @@ def _registry() -> Registry[Any]:
     """Finds the shipped schemas by their `$id`, and nothing else: a schema never makes the program use the network."""
     from referencing import Registry
 
-    return Registry(retrieve=_retrieve).with_resources(  # these two serve every message
-        (f"{BASE}{name}.schema.json", _retrieve(f"{BASE}{name}.schema.json")) for name in ("common", "message")
-    )
+    registry: Registry[Any] = Registry(retrieve=_retrieve)  # type: ignore[call-arg] # an alias that mypy can't see
+    every_message = (f"{BASE}common.schema.json", f"{BASE}message.schema.json")
+    return registry.with_resources((uri, _retrieve(uri)) for uri in every_message)
 
 
 @cache
 def _retrieve(uri: str) -> Resource[Any]:
-    from referencing.exceptions import NoSuchResource
+    """The shipped schema of that `$id`. What is raised where there is none makes the reference unresolvable."""
     from referencing.jsonschema import DRAFT202012
 
     name = _SHIPPED.fullmatch(uri)
-    if name is None or not shipped(f"schemas/{name[1]}.schema.json").exists():
-        raise NoSuchResource(ref=uri)
+    if name is None:
+        raise LookupError(uri)
     return DRAFT202012.create_resource(read_schema(name[1]))
 
 

@@ -39,14 +39,11 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def knows(self, digest: str) -> bool:
-        """Whether the text with this digest was found good lately."""
-        return any(line.startswith(digest.encode()) for line in self._tail())
-
-    def is_latest(self, digest: str) -> bool:
-        """Whether the queue still is as this clone left it."""
+    def recall(self, digest: str) -> tuple[bool, bool]:
+        """Whether the text with this digest was found good lately, and whether it is the last that this clone saw."""
         lines = self._tail()
-        return bool(lines) and lines[-1].startswith(digest.encode())
+        word = digest.encode()
+        return any(line.startswith(word) for line in lines), bool(lines) and lines[-1].startswith(word)
 
     def held(self) -> set[str]:
         """The ids of the messages that entered this clone's queue and did not leave it by a command."""

@@ -18,7 +18,8 @@ Check = Callable[[Document, str | None], tuple[Problem, ...]]
 
 _MARKER: Final = re.compile(r"^(<{7}|={7}|>{7}|\|{7})(?=[ \r\n]|\Z)", re.MULTILINE)
 _HAS_MARKER: Final = ("<<<<<<<", ">>>>>>>", "=======", "|||||||")
-_ADOPTED: Final = ("message_id", "priority", "created", "status")
+ADOPTED: Final = ("message_id", "priority", "created", "status")
+"""What a message that is typed in by hand need not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +27,24 @@ class QueueView:
     """The messages of one text.
 
     `mappings` has each message's keys where they were parsed already, None for one that can't be read. `problems` are
-    what is wrong; a message with an error among them is in `invalid`. `is_clean` says that there are none, and that
-    scanning by line finds what a parser finds.
+    what is wrong; a message with an error among them is in `invalid`. `incomplete` are those that were typed in by hand
+    and lack an id, a date, a status or a priority. `is_clean` says that there is nothing of all this, and that scanning
+    by line finds what a parser finds.
     """
 
     queue: QueueText
     mappings: tuple[dict[str, Any] | None, ...] | None = None
     problems: tuple[Problem, ...] = ()
     invalid: frozenset[int] = frozenset()
+    incomplete: frozenset[int] = frozenset()
     is_clean: bool = True
+
+    def __contains__(self, index: int) -> bool:
+        return index not in self.invalid and index not in self.incomplete
 
     def valid(self) -> Iterator[int]:
         """The indexes of the messages that can be worked with, in the file's order."""
-        return (index for index in range(len(self.queue)) if index not in self.invalid)
+        return (index for index in range(len(self.queue)) if index in self)
 
     def head(self, index: int) -> Mapping[str, Any]:
         """What stands beside the message's payload: `status`, `to`, ..."""
@@ -70,7 +76,7 @@ class QueueView:
         at = self.queue.text.find(message_id)
         while at >= 0:
             index = bisect_right(self.queue.starts, at) - 1
-            if index >= 0 and index not in self.invalid and self.head(index).get("message_id") == message_id:
+            if index >= 0 and index in self and self.head(index).get("message_id") == message_id:
                 return index
             at = self.queue.text.find(message_id, at + 1)
         return None
@@ -78,12 +84,6 @@ class QueueView:
     def ids(self) -> dict[str, int]:
         """The index of each message, by id."""
         return {self.head(index)["message_id"]: index for index in self.valid()}
-
-    def incomplete(self) -> tuple[int, ...]:
-        """The messages typed in by hand that lack an id, a date, a status or a priority."""
-        if self.mappings is None:
-            return ()
-        return tuple(i for i in self.valid() if any(key not in self.mapping(i) for key in _ADOPTED))
 
 
 def trusted_view(text: str, path: str | None) -> QueueView:
@@ -105,7 +105,7 @@ def checked_view(text: str, path: str | None, check: Check) -> QueueView:
     queue, is_scannable = _located(text, path, document)
     mappings = _messages_of(document)
     view = _judged(queue, mappings, check, ())
-    if not is_scannable or view.problems or view.incomplete():
+    if not is_scannable or view.problems or view.incomplete:
         return replace(view, is_clean=False)
     return replace(view, is_clean=all(_head_agrees(queue, index, view.mapping(index)) for index in view.valid()))
 
@@ -216,7 +216,8 @@ def _judged(queue: QueueText, mappings: tuple[Any, ...], check: Check, problems:
             invalid.add(index)
         found += errors
     kept = tuple(mapping if isinstance(mapping, dict) else None for mapping in mappings)
-    return QueueView(queue, kept, tuple(found), frozenset(invalid))
+    incomplete = frozenset(i for i, m in enumerate(kept) if m and i not in invalid and any(k not in m for k in ADOPTED))
+    return QueueView(queue, kept, tuple(found), frozenset(invalid), incomplete)
 
 
 def _problems_of(

@@ -1,0 +1,192 @@
+"""The queue and the archive together: where a message is, what the journal misses, what came of a key or a thread."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cached_property
+
+from bmad_messenger import message as messages
+from bmad_messenger.archive import Archive
+from bmad_messenger.config import Config, Project
+from bmad_messenger.errors import MessengerError, NotFoundError, Problem
+from bmad_messenger.message import ID_PATTERN, Message
+from bmad_messenger.queue.file import QueueFile, Snapshot
+from bmad_messenger.queue.view import Check, QueueView, checked_view, trusted_view
+
+Report = Callable[[Problem], None]
+"""Takes each problem once, as it is found."""
+
+
+class Store:
+    """Where the messages of one project are kept.
+
+    Args:
+        project: whose messages.
+        config: its settings.
+        flavour: the rules that messages are checked by, as a text: other rules, another check.
+        check: makes the judge of a message; called only where a text has to be checked.
+        report: takes what is wrong.
+    """
+
+    def __init__(
+        self, project: Project, config: Config, flavour: str, check: Callable[[], Check], report: Report
+    ) -> None:
+        self.project = project
+        self.queue = QueueFile(project, config.limits, flavour)
+        self.archive = Archive(project.archive, project.name(project.archive))
+        self._make_check, self._report = check, report
+
+    def view(self, snapshot: Snapshot | None = None) -> QueueView:
+        """What the queue holds now, or held in `snapshot`; what is wrong with it is reported.
+
+        Raises:
+            DamagedError: where the borders of its messages can't be told.
+        """
+        snapshot = snapshot or self.queue.read()
+        known, is_latest = self.queue.journal.recall(snapshot.digest)
+        if known or not snapshot.text.strip():
+            view = trusted_view(snapshot.text, self.queue.name)
+        else:
+            view = checked_view(snapshot.text, self.queue.name, self._check)
+        if not is_latest:
+            view = self._compared(view, snapshot)
+        for problem in view.problems:
+            self._report(problem)
+        return view
+
+    def missing(self, view: QueueView) -> list[str]:
+        """The ids of the messages that this clone's queue held, that nobody closed, and that are gone from it."""
+        gone = self.queue.journal.held() - view.ids().keys()
+        return [message_id for message_id in sorted(gone) if self._is_open_in_archive(message_id)]
+
+    def resolve(self, name: str, view: QueueView) -> str:
+        """The id of the message that `name` means: an id, or any part that begins or ends just one.
+
+        Raises:
+            NotFoundError: where there is none, or more than one; it names some.
+        """
+        if ID_PATTERN.fullmatch(name) and (view.find(name) is not None or self.archive.path(name).exists()):
+            return name
+        ids = {match[0] for match in ID_PATTERN.finditer(view.queue.text) if view.find(match[0]) is not None}
+        ids.update(self.archive.ids())
+        found = sorted(one for one in ids if name and (one.startswith(name) or one.endswith(name)))
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            raise NotFoundError(f"there is no message {name[:80]!r}", hint="`bmad-messenger list` shows the open ones")
+        some = ", ".join(found[:5]) + (", …" if len(found) > 5 else "")
+        raise NotFoundError(f"{name!r} may mean {len(found)} messages: {some}", hint="give more of the id")
+
+    def get(self, message_id: str, view: QueueView) -> Message:
+        """The message with this full id, from the queue or else the archive."""
+        index = view.find(message_id)
+        found = self.archive.read(message_id) if index is None else view.message(index)
+        if found is None:
+            raise NotFoundError(f"there is no message {message_id}", hint="`bmad-messenger list` shows the open ones")
+        return found
+
+    def by_key(self, key: str, view: QueueView) -> Message | None:
+        """The message that was sent with this idempotency key, open or closed.
+
+        A key decides its message's id, so the ids alone narrow the search, in every clone.
+        """
+        stem = _key_digits(key)
+        for index in view.valid():
+            if view.mentions(index, (stem[: messages.SUFFIX_LENGTH],)):
+                if view.head(index).get("idempotency_key") == key:
+                    return view.message(index)
+        for message_id in self.archive.ids():
+            if stem.startswith(message_id.rpartition("-")[2]):
+                found = self.archive.read(message_id)
+                if found is not None and found.idempotency_key == key:
+                    return found
+        return None
+
+    def free_id(self, message: Message, view: QueueView, taken: set[str]) -> str:
+        """An id for a new message that neither queue, archive nor `taken` has; a collision makes it longer."""
+        key = message.idempotency_key
+        digits = secrets.token_hex(32) if key is None else _key_digits(key)
+        for length in range(messages.SUFFIX_LENGTH, len(digits) + 1):
+            candidate = messages.message_id(message.created, digits[:length])
+            if candidate in taken or candidate in view.queue.text or self.archive.path(candidate).exists():
+                continue
+            return candidate
+        raise AssertionError("64 hex digits collide")  # not in the life of this universe
+
+    def ancestors(self, message_id: str, view: QueueView) -> Iterator[Message]:
+        """The message and what it answers, up to the first of the thread; a circle ends where it closes."""
+        seen: set[str] = set()
+        above: str | None = message_id
+        while above is not None and above not in seen:
+            seen.add(above)
+            try:
+                message = self.get(above, view)
+            except NotFoundError:
+                if above == message_id:
+                    raise
+                return
+            yield message
+            above = message.reply_to
+
+    def thread(self, message_id: str, view: QueueView) -> list[Message]:
+        """Every message of a thread, oldest first."""
+        *_, root = self.ancestors(message_id, view)
+        replies = {one: self.archive.read(one) for one in self.archive.containing(("reply_to",))}
+        replies |= {view.head(i)["message_id"]: view.message(i) for i in view.valid() if view.mentions(i, ("reply_to",))}
+        found = {root.message_id: root}
+        grown = True
+        while grown:
+            more = {k: m for k, m in replies.items() if m is not None and m.reply_to in found and k not in found}
+            found |= more
+            grown = bool(more)
+        return sorted(found.values(), key=lambda message: (message.created, message.message_id != root.message_id))
+
+    def open_in_archive(self) -> Iterator[Message]:
+        """The messages that the archive has as open; one whose file is damaged is reported and left out."""
+        for message_id in self.archive.ids():
+            if self._is_open_in_archive(message_id):
+                found = self.archive.read(message_id)
+                if found is not None:
+                    yield found
+
+    def _is_open_in_archive(self, message_id: str) -> bool:
+        try:
+            found = self.archive.read(message_id)
+        except MessengerError as error:
+            self._report(replace(error.problem, severity="warning"))
+            return False
+        return found is not None and not found.status.is_closed
+
+    def _compared(self, view: QueueView, snapshot: Snapshot) -> QueueView:
+        """The view, with what the journal misses in it; where nothing is wrong, the journal learns of the text."""
+        missing = self.missing(view)
+        if missing:
+            lost = tuple(
+                Problem(
+                    f"{message_id} was open and is gone from the queue",
+                    "`bmad-messenger sync --restore` brings it back, `bmad-messenger cancel` closes it",
+                    self.queue.name,
+                    code="missing",
+                    severity="warning",
+                )
+                for message_id in missing
+            )
+            return replace(view, problems=(*view.problems, *lost), is_clean=False)
+        if view.is_clean and snapshot.stamp is not None:
+            self.queue.note(snapshot, tuple(view.ids().keys() - self.queue.journal.held()))
+        return view
+
+    @cached_property
+    def _check(self) -> Check:
+        return self._make_check()
+
+
+
+
+def _key_digits(key: str) -> str:
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
