@@ -118,6 +118,19 @@ class NotPermittedError(MessengerError):
     code = "not-permitted"
 
 
+class ThreadTooLongError(NotPermittedError):
+    """A thread of replies has reached its limit; `root` is the id of its first message, `length` how many it has."""
+
+    code = "thread-too-long"
+
+    def __init__(self, root: str, length: int) -> None:
+        self.root, self.length = root, length
+        super().__init__(
+            f"the thread of {root} has {length} messages, the most that limits.thread_length allows",
+            hint="the user is asked to decide; start a new thread when that is settled",
+        )
+
+
 class DamagedError(MessengerError):
     """A file can't be read or edited safely; nothing was changed."""
 

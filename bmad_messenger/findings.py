@@ -176,8 +176,8 @@ def _matches_pattern(key: str, schema: Mapping[str, Any]) -> bool:
 
 def _finding(error: BrokenRule, path: Path) -> Finding:
     where = f"{show_path(path)}: " if path else ""
-    if error.validator is None:  # the schema is `false`
-        return Finding(path, f"{where}not allowed here")
+    if error.validator is None:  # the schema is `false`; jsonschema does not say where
+        return Finding(path, f"{where}{show(error.instance)} is not allowed here")
     if error.validator == "not" and error.validator_value == {}:  # the same, with room for a reason
         return Finding(path, f"{where}not allowed here", error.schema.get("description", ""))
     return Finding(path, f"{where}wanted {_wanted(error)}, found {_found(error)}")
@@ -226,7 +226,7 @@ def _alternative_keys(error: BrokenRule) -> list[str]:
 
 
 def _either(options: list[str]) -> str:
-    *others, last = options[:MAX_FINDINGS]
+    *others, last = options[:MAX_FINDINGS] or ["no value at all"]
     return f"{', '.join(others)} or {last}" if others else last
 
 

@@ -42,7 +42,10 @@ def waiting(view: QueueView, wanted: Wanted, now: datetime) -> list[int]:
 def next_return(view: QueueView, agent: str) -> datetime | None:
     """When the first lease on a message of this agent runs out; None where there is no lease."""
     heads = (view.head(index) for index in view.valid() if view.mentions(index, ("claimed_until",)))
-    return min((parse_time(head["claimed_until"]) for head in heads if _is_to(head, agent) and "claimed_until" in head), default=None)
+    return min(
+        (parse_time(head["claimed_until"]) for head in heads if _is_to(head, agent) and "claimed_until" in head),
+        default=None,
+    )
 
 
 def expired(view: QueueView, now: datetime) -> list[int]:

@@ -34,8 +34,10 @@ class MessageTypes:
     added: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     files: Mapping[str, Path] = field(default_factory=dict)
     project: Project | None = None
-    _schemas: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    _validators: dict[tuple[str, bool], Draft202012Validator] = field(default_factory=dict)
+    _schemas: dict[str, Mapping[str, Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _validators: dict[tuple[str, bool], Draft202012Validator] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @classmethod
     def load(cls, project: Project | None = None, added: Mapping[str, Mapping[str, Any]] | None = None) -> MessageTypes:
@@ -64,7 +66,8 @@ class MessageTypes:
 
     def example(self, type: str) -> dict[str, Any]:
         """A payload that shows what the type holds: its schema's first example."""
-        return dict(next(iter(self.schema_of(type).get("examples", ())), {}))
+        example = next(iter(self.schema_of(type).get("examples", ())), {})
+        return dict(example) if isinstance(example, Mapping) else {}
 
     def check_payload(self, type: str, payload: Any, route: Route | None = None) -> tuple[Problem, ...]:
         """Everything that is wrong with a payload, together.
@@ -82,6 +85,10 @@ class MessageTypes:
         if not isinstance(payload, Mapping):
             yield Finding(at, f"payload: wanted a mapping, found {show(payload)}")
             return
+        for key in payload:
+            if not isinstance(key, str):
+                yield Finding(at, f"payload: wanted keys that are text, found {show(key)}")
+                return
         fields = route.payload if route else {}
         findings = violations(self._validator(type, routed=bool(fields)), payload, at)
         if fields:
@@ -144,10 +151,11 @@ def check_message(
 
 
 def _message_findings(mapping: Any, types: MessageTypes, routes: Routes, complete: bool) -> Iterator[Finding]:
+    if not isinstance(mapping, Mapping):
+        yield Finding((), f"a message is a mapping of keys, this is {show(mapping)}")
+        return
     form = "stored" if complete else "envelope"
     yield from violations(shipped_validator(f"message.schema.json#/$defs/{form}"), mapping)
-    if not isinstance(mapping, Mapping):
-        return
     type, name, payload = mapping.get("type"), mapping.get("route"), mapping.get("payload")
     route = None
     if isinstance(name, str):

@@ -20,6 +20,7 @@ ARTIFACT_PATH: Final = "artifact-path"
 
 LONGEST_PATH: Final = 200  # characters; longer text is a body
 MOST_SPACES: Final = 8
+_LONGEST_NAME: Final = 4096  # characters; no system opens a file by a longer name
 
 _CONTEXT: Final = {"handoff": "context_summary", "clarify": "context", "collaborate": "context"}
 _NEVER_CRITICAL: Final = ("notify", "collaborate", "review")
@@ -134,11 +135,15 @@ def _is_url(text: str) -> bool:
 
 def _stays_inside(text: str, root: Path) -> bool:
     """Whether every reading of `text` is in the project: with its fragment or without, on this system or on Windows."""
+    if "\0" in text:
+        return False
     inside = os.path.realpath(root)
+    # Following links costs a system call and a copy for each part, too much for a body with a million slashes in it.
+    resolve = os.path.realpath if len(text) <= _LONGEST_NAME else os.path.normpath
     for reading in {text, _without_fragment(text), text.replace("\\", "/")}:
         try:
-            target = os.path.realpath(os.path.join(inside, reading))
-        except ValueError:  # a NUL byte, or half a surrogate pair: the name of no file
+            target = resolve(os.path.join(inside, reading))
+        except ValueError:  # half a surrogate pair: the name of no file
             return False
         if target != inside and not target.startswith(inside.rstrip(os.sep) + os.sep):
             return False
@@ -150,7 +155,7 @@ def _exists(text: str, root: Path) -> bool:
 
 
 def _without_fragment(text: str) -> str:
-    return text.partition("#")[0]
+    return text.partition("#")[0] or text
 
 
 def _off_route(message: Message, route: Route) -> Iterator[Problem]:

@@ -6,10 +6,9 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from bmad_messenger.findings import MAX_FINDINGS, Finding, findings_of, show, show_path
+from bmad_messenger.findings import Finding, findings_of, show, show_path
 from bmad_messenger.message import parse_time
 from bmad_messenger.shipped import shipped
 from bmad_messenger.yaml.parse import Path
@@ -44,9 +43,9 @@ def shipped_validator(reference: str) -> Draft202012Validator:
 
 
 def violations(validator: Draft202012Validator, value: Any, prefix: Path = ()) -> list[Finding]:
-    """What `value` breaks of the validator's schema, all of it together (but `MAX_FINDINGS` at most)."""
+    """What `value` breaks of the validator's schema, all of it together (but no endless list)."""
     try:
-        return findings_of(islice(validator.iter_errors(value), MAX_FINDINGS), prefix)
+        return findings_of(validator.iter_errors(value), prefix)
     except RecursionError:
         return [Finding(prefix, "the schema refers to itself without end", "let its `$ref` apply to a part of a value")]
 

@@ -13,8 +13,11 @@ from bmad_messenger.archive import Archive
 from bmad_messenger.config import Config, Project
 from bmad_messenger.errors import MessengerError, NotFoundError, Problem
 from bmad_messenger.message import ID_PATTERN, Message
+from bmad_messenger.queue.edit import as_item
 from bmad_messenger.queue.file import QueueFile, Snapshot
+from bmad_messenger.queue.text import QueueText, scan
 from bmad_messenger.queue.view import Check, QueueView, checked_view, trusted_view
+from bmad_messenger.yaml.parse import parse
 
 Report = Callable[[Problem], None]
 """Takes each problem once, as it is found."""
@@ -60,7 +63,14 @@ class Store:
     def missing(self, view: QueueView) -> list[str]:
         """The ids of the messages that this clone's queue held, that nobody closed, and that are gone from it."""
         gone = self.queue.journal.held() - view.ids().keys()
-        return [message_id for message_id in sorted(gone) if self._is_open_in_archive(message_id)]
+        archived = (self._read_archive(message_id) for message_id in sorted(gone))
+        return [message.message_id for message in archived if message is not None and not message.status.is_closed]
+
+    def archived_item(self, message_id: str) -> QueueText:
+        """A message of the archive as a queue of one."""
+        text = self.archive.text(message_id) or ""
+        item = as_item(text, parse(text, path=self.archive.name_of(message_id)), 2)
+        return scan(f"messages:\n{item}", self.archive.name_of(message_id))
 
     def resolve(self, name: str, view: QueueView) -> str:
         """The id of the message that `name` means: an id, or any part that begins or ends just one.
@@ -95,9 +105,9 @@ class Store:
         """
         stem = _key_digits(key)
         for index in view.valid():
-            if view.mentions(index, (stem[: messages.SUFFIX_LENGTH],)):
-                if view.head(index).get("idempotency_key") == key:
-                    return view.message(index)
+            near = view.mentions(index, (stem[: messages.SUFFIX_LENGTH],))
+            if near and view.head(index).get("idempotency_key") == key:
+                return view.message(index)
         for message_id in self.archive.ids():
             if stem.startswith(message_id.rpartition("-")[2]):
                 found = self.archive.read(message_id)
@@ -135,7 +145,9 @@ class Store:
         """Every message of a thread, oldest first."""
         *_, root = self.ancestors(message_id, view)
         replies = {one: self.archive.read(one) for one in self.archive.containing(("reply_to",))}
-        replies |= {view.head(i)["message_id"]: view.message(i) for i in view.valid() if view.mentions(i, ("reply_to",))}
+        replies |= {
+            view.head(i)["message_id"]: view.message(i) for i in view.valid() if view.mentions(i, ("reply_to",))
+        }
         found = {root.message_id: root}
         grown = True
         while grown:
@@ -144,21 +156,19 @@ class Store:
             grown = bool(more)
         return sorted(found.values(), key=lambda message: (message.created, message.message_id != root.message_id))
 
-    def open_in_archive(self) -> Iterator[Message]:
-        """The messages that the archive has as open; one whose file is damaged is reported and left out."""
+    def archived(self) -> Iterator[Message]:
+        """The messages of the archive; one whose file is damaged is reported and left out."""
         for message_id in self.archive.ids():
-            if self._is_open_in_archive(message_id):
-                found = self.archive.read(message_id)
-                if found is not None:
-                    yield found
+            message = self._read_archive(message_id)
+            if message is not None:
+                yield message
 
-    def _is_open_in_archive(self, message_id: str) -> bool:
+    def _read_archive(self, message_id: str) -> Message | None:
         try:
-            found = self.archive.read(message_id)
+            return self.archive.read(message_id)
         except MessengerError as error:
             self._report(replace(error.problem, severity="warning"))
-            return False
-        return found is not None and not found.status.is_closed
+            return None
 
     def _compared(self, view: QueueView, snapshot: Snapshot) -> QueueView:
         """The view, with what the journal misses in it; where nothing is wrong, the journal learns of the text."""
@@ -184,9 +194,5 @@ class Store:
         return self._make_check()
 
 
-
-
 def _key_digits(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
-
-

@@ -145,5 +145,3 @@ def sync(messenger: Messenger, messages: Sequence[Message]) -> Sequence[str] | N
     Returns:
         What was done, a sentence each; None or nothing where all was well.
     """
-
-

@@ -13,21 +13,25 @@ from typing import Any, Final
 from bmad_messenger.errors import DamagedError, InvalidError
 from bmad_messenger.message import KEY_ORDER
 from bmad_messenger.queue.text import LIST, QueueText, unclear
-from bmad_messenger.yaml.parse import Document, Path, parse
+from bmad_messenger.yaml.parse import Document, Path, parse, parse_located
 from bmad_messenger.yaml.render import quote, render_inline, render_key, render_mapping
 
 _BREAK: Final = re.compile(r"\r?\n")
 _KEEPS_BLANKS: Final = re.compile(r"[|>]\d?\+")
 
 
-def append(queue: QueueText, items: Sequence[Mapping[str, Any]]) -> str:
-    """The text with these messages after the last one.
+def append(queue: QueueText, messages: Sequence[Mapping[str, Any]]) -> str:
+    """The text with these messages, under the file's keys, after the last one.
 
     Raises:
+        InvalidError: where one can't be written so that it reads back the same.
         DamagedError: where the list is in flow form.
     """
-    rendered = [render_item(item, queue.margin) for item in items]
-    return append_rendered(queue, rendered)
+    items = [render_item(mapping, queue.margin) for mapping in messages]
+    for item, mapping in zip(items, messages, strict=True):
+        if parse(item) != [mapping]:
+            raise InvalidError("the message does not read back from YAML as it was given", hint="simplify its payload")
+    return append_rendered(queue, items)
 
 
 def append_rendered(queue: QueueText, items: Sequence[str]) -> str:
@@ -63,9 +67,35 @@ def change(queue: QueueText, changes: Mapping[int, Mapping[str, Any]]) -> str:
     done = 0
     for index in sorted(changes):
         start, end = queue.span(index)
-        pieces += (queue.text[done:start], _changed_item(queue, index, changes[index]))
+        pieces += (queue.text[done:start], changed_item(queue, index, changes[index]))
         done = end
     return "".join((*pieces, queue.text[done:]))
+
+
+def changed_item(queue: QueueText, index: int, changes: Mapping[str, Any]) -> str:
+    """One message's text with these keys set; like `change` for one."""
+    document = queue.parse_item(index)
+    item = queue.item(index)
+    for start, end, replacement in sorted(_edits(item, document, (0,), changes), reverse=True):
+        item = f"{item[:start]}{replacement}{item[end:]}"
+    if _parsed(item) == [merged(document.value[0], changes)]:
+        return item
+    raise DamagedError(
+        "this message is written so that it can't be edited safely; nothing was changed",
+        hint="write its keys one a line, in block form",
+        path=queue.path,
+        line=queue.line(queue.starts[index]),
+        column=queue.margin + 1,
+    )
+
+
+def merged(old: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A message's keys with `changes` made; a mapping among them adds to what is there."""
+    new = dict(old)
+    for key, value in changes.items():
+        before = new.get(key)
+        new[key] = merged(before, value) if isinstance(value, Mapping) and isinstance(before, dict) else value
+    return new
 
 
 def remove(queue: QueueText, indexes: Collection[int]) -> str:
@@ -93,13 +123,12 @@ def as_item(record: str, mapping: Mapping[str, Any], margin: int) -> str:
     return item if _parsed(item) == [mapping] else render_item(mapping, margin)
 
 
-def as_record(queue: QueueText, index: int) -> str:
-    """One message's text as a document of its own, its comments kept, for the archive."""
-    document = queue.parse_item(index)
+def as_record(item: str, margin: int) -> str:
+    """A message's text in the list, its dash at column `margin`, as a document of its own, its comments kept."""
+    document = parse_located(item)
     mapping = document.value[0]
     column = document.values[(0,)].column - 1
-    item = queue.item(index).replace("\r\n", "\n")
-    without_dash = " " * (queue.margin + 1) + item[queue.margin + 1 :]
+    without_dash = " " * (margin + 1) + item.replace("\r\n", "\n")[margin + 1 :]
     lines = (line[column:] if not line[:column].strip() else line.lstrip(" ") for line in without_dash.split("\n"))
     record = "\n".join(lines).strip("\n") + "\n"
     if (0,) not in document.flow and _parsed(record) == mapping:
@@ -111,22 +140,6 @@ def _require_block(queue: QueueText) -> None:
     if queue.in_flow:
         message = "the messages are in brackets, which can't be edited safely"
         raise unclear(queue.text, max(queue.list_at, 0), queue.path, message)
-
-
-def _changed_item(queue: QueueText, index: int, changes: Mapping[str, Any]) -> str:
-    document = queue.parse_item(index)
-    item = queue.item(index)
-    for start, end, replacement in sorted(_edits(item, document, (0,), changes), reverse=True):
-        item = f"{item[:start]}{replacement}{item[end:]}"
-    if _parsed(item) == [_merged(document.value[0], changes)]:
-        return item
-    raise DamagedError(
-        "this message is written so that it can't be edited safely; nothing was changed",
-        hint="write its keys one a line, in block form",
-        path=queue.path,
-        line=queue.line(queue.starts[index]),
-        column=queue.margin + 1,
-    )
 
 
 def _without_item(queue: QueueText, index: int) -> QueueText:
@@ -143,9 +156,7 @@ def _without_item(queue: QueueText, index: int) -> QueueText:
     return replace(queue, text=text[:start] + text[end:], starts=tuple(others), end=queue.end - (end - start))
 
 
-def _edits(
-    item: str, document: Document, path: Path, changes: Mapping[str, Any]
-) -> Iterator[tuple[int, int, str]]:
+def _edits(item: str, document: Document, path: Path, changes: Mapping[str, Any]) -> Iterator[tuple[int, int, str]]:
     """The replacements (start, end, text) that set `changes` in the mapping at `path`."""
     mapping = document.value
     for step in path:
@@ -193,14 +204,6 @@ def _is_on_one_line(item: str, document: Document, where: Path, value: Any) -> b
     if isinstance(value, dict | list) and where not in document.flow:
         return False
     return item[document.values[where].start] not in "|>"
-
-
-def _merged(old: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    new = dict(old)
-    for key, value in changes.items():
-        before = new.get(key)
-        new[key] = _merged(before, value) if isinstance(value, Mapping) and isinstance(before, dict) else value
-    return new
 
 
 def _open_list(queue: QueueText) -> tuple[str, int]:

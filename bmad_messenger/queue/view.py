@@ -147,9 +147,7 @@ def _piecewise_view(text: str, path: str | None, check: Check, error: InvalidErr
 
 def _damaged(error: InvalidError) -> DamagedError:
     problem = error.problem
-    return DamagedError(
-        problem.message, hint=problem.hint, path=problem.path, line=problem.line, column=problem.column
-    )
+    return DamagedError(problem.message, hint=problem.hint, path=problem.path, line=problem.line, column=problem.column)
 
 
 def _borders_are_clear(queue: QueueText) -> bool:
@@ -220,9 +218,7 @@ def _judged(queue: QueueText, mappings: tuple[Any, ...], check: Check, problems:
     return QueueView(queue, kept, tuple(found), frozenset(invalid), incomplete)
 
 
-def _problems_of(
-    queue: QueueText, index: int, mapping: Any, check: Check, seen: dict[Any, int]
-) -> tuple[Problem, ...]:
+def _problems_of(queue: QueueText, index: int, mapping: Any, check: Check, seen: dict[Any, int]) -> tuple[Problem, ...]:
     if mapping is None:
         return ()
     line = queue.line(queue.starts[index])

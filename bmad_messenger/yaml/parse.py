@@ -170,13 +170,11 @@ class _Reader:
         return Span(start.index, end.index, start.line + self.first_line, start.column + 1)
 
     def _refuse(self, mark: Any, message: str, hint: str) -> NoReturn:
-        raise InvalidError(
-            message, hint=hint, path=self.path, line=mark.line + self.first_line, column=mark.column + 1
-        )
+        raise InvalidError(message, hint=hint, path=self.path, line=mark.line + self.first_line, column=mark.column + 1)
 
     def _refuse_syntax(self, error: Any) -> NoReturn:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-        what = " ".join(part for part in (getattr(error, "context", None), getattr(error, "problem", None)) if part)
+        what = ", ".join(part for part in (getattr(error, "context", None), getattr(error, "problem", None)) if part)
         if mark is not None:
             line, column = mark.line + self.first_line, mark.column + 1
         else:  # libyaml's reader gives up on the first character that YAML does not allow, without a mark

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from bmad_messenger.errors import InvalidError
-from bmad_messenger.exec_variables import PLACEHOLDER, placeholder_name, unknown_variable
+from bmad_messenger.exec_reader.variables import PLACEHOLDER, placeholder_name, unknown_variable
 from bmad_messenger.yaml.parse import parse
 
 Report = Callable[[int, str, str], None]
@@ -49,12 +49,15 @@ def read_value(
     decoded = _decode(source, pieces, variables, report)
     text = decoded.text.strip()
     spans_lines = any("\n" in source[piece.start : piece.end] for piece in pieces)
-    if text and (block or spans_lines or text[0] in "[{"):
-        return _read_yaml(decoded, report)
+    if text and (block or spans_lines):
+        return _read_yaml(decoded, report, "mend the text at that place")
+    if text.startswith(("[", "{")):
+        return _read_yaml(decoded, report, "write &#91; or &#123; where a [ or { begins plain text")
     return decoded.fill(text)
 
 
 _FIRST, _LAST = "\ue000", "\ue001"  # enclose the number of a substitute, while YAML is parsed
+_PLAIN: Final = ("[", "{", _FIRST, _LAST)  # as an entity these are text, and begin nothing
 _NAMED: Final = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
 _IN_CDATA: Final = re.compile(rf"{PLACEHOLDER}|[{_FIRST}{_LAST}]+")
 _IN_TEXT: Final = re.compile(
@@ -76,12 +79,31 @@ class _Decoded:
         """`text` with the substitutes in their places."""
         if _FIRST not in text:
             return text
-        return _SUBSTITUTE.sub(lambda match: self._substitute(match), text)
+        return _SUBSTITUTE.sub(self._substitute, text)
 
     def source_offset(self, offset: int) -> int:
         """Where in the source the character at `offset` of the text stood."""
         part = max(bisect_right(self.starts, offset) - 1, 0)
         return self.sources[part] + offset - self.starts[part]
+
+    def stand_in(self, token: re.Match[str], literal: bool, variables: Mapping[str, str], report: Report) -> str:
+        """What takes a token's place until the text is parsed: an entity's character, or a substitute's number."""
+        entity = None if literal else token["entity"]
+        if entity is not None:
+            text = _character(entity) or token[0]
+            if text not in _PLAIN:
+                return text
+        elif token["escape"] is None:
+            text = token[0]  # marks like ours that the author wrote
+        elif (name := placeholder_name(token)) is None:
+            text = token[0][1:]
+        elif name in variables:
+            text = variables[name]
+        else:
+            report(token.start(), *unknown_variable(name, variables))
+            text = token[0]
+        self.substitutes.append(text)
+        return f"{_FIRST}{len(self.substitutes) - 1}{_LAST}"
 
     def _substitute(self, match: re.Match[str]) -> str:
         # A YAML escape can spell the two marks; a number that was never given out is just text.
@@ -102,28 +124,13 @@ def _decode(source: str, pieces: list[Piece], variables: Mapping[str, str], repo
             decoded.sources.append(offset)
             length += len(part)
 
-    def stand_in(text: str) -> str:
-        decoded.substitutes.append(text)
-        return f"{_FIRST}{len(decoded.substitutes) - 1}{_LAST}"
-
     for start, end, literal in pieces:
+        position = start
         for token in (_IN_CDATA if literal else _IN_TEXT).finditer(source, start, end):
-            add(source[start : token.start()], start)
-            start = token.end()
-            entity = None if literal else token["entity"]
-            if entity is not None:
-                character = _character(entity) or token[0]
-                add(stand_in(character) if character in (_FIRST, _LAST) else character, token.start())
-                continue
-            name = None if token["escape"] is None else placeholder_name(token)
-            if name is None:  # plain text, without the backslash that made it so
-                add(stand_in(token[0].removeprefix("\\")), token.start())
-            elif name in variables:
-                add(stand_in(variables[name]), token.start())
-            else:
-                report(token.start(), *unknown_variable(name, variables))
-                add(stand_in(token[0]), token.start())
-        add(source[start:end], start)
+            add(source[position : token.start()], position)
+            add(decoded.stand_in(token, literal, variables, report), token.start())
+            position = token.end()
+        add(source[position:end], position)
     decoded.text = "".join(parts)
     return decoded
 
@@ -132,11 +139,11 @@ def _character(entity: str) -> str | None:
     """The character an entity stands for; None for a number that is no character."""
     if entity in _NAMED:
         return _NAMED[entity]
-    code = int(entity[2:], 16) if entity[1] in "xX" else int(entity[1:])
+    code = int(f"0{entity[1:]}", 16 if entity[1] in "xX" else 10)
     return chr(code) if 0 < code < 0xD800 or 0xDFFF < code < 0x110000 else None
 
 
-def _read_yaml(decoded: _Decoded, report: Report) -> Any:
+def _read_yaml(decoded: _Decoded, report: Report, syntax_hint: str) -> Any:
     lines = decoded.text.split("\n")
     margins = _margins(lines)
     text = "\n".join(line[margin:] for line, margin in zip(lines, margins, strict=True)).rstrip(" \t\n") + "\n"
@@ -152,7 +159,8 @@ def _read_yaml(decoded: _Decoded, report: Report) -> Any:
     except InvalidError as error:
         problem = error.problem
         line, column = problem.line or 1, problem.column or 1
-        message, hint = problem.message, problem.hint
+        message = problem.message
+        hint = syntax_hint if message.startswith("not YAML") else problem.hint
         broken = text.split("\n")[min(line, len(lines)) - 1]
         if "\t" in broken[: len(broken) - len(broken.lstrip(" \t"))]:
             message, hint = "a tab indents this line, which YAML does not allow", "indent it with spaces"
@@ -166,9 +174,10 @@ def _margins(lines: list[str]) -> list[int]:
 
     The first line, which begins behind the tag, loses its own; the others what they have in common.
     """
-    indents = [line[: len(line) - len(line.lstrip(" \t"))] for line in lines]
-    common = os.path.commonprefix([indent for indent, line in zip(indents[1:], lines[1:], strict=True) if line.strip()])
-    return [len(indents[0]), *(min(len(common), len(indent)) for indent in indents[1:])]
+    first, *others = [len(line) - len(line.lstrip(" \t")) for line in lines]
+    indents = [line[:indent] for line, indent in zip(lines[1:], others, strict=True) if line[indent:]]
+    common = len(os.path.commonprefix(indents))  # noqa: RUF071 - characters are meant, not parts of a path
+    return [first, *(min(common, indent) for indent in others)]
 
 
 def _filled(value: Any, decoded: _Decoded, report: Report) -> Any:

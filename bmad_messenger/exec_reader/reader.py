@@ -2,8 +2,9 @@
 
 What runs: an `<exec>` with a task that is closed, or that params follow, wherever it stands in the text. What does
 not: one in a code fence, in inline code, in a comment or in a CDATA section, which is an example; and a tag that is
-only named in a sentence, which has no task, or neither params nor an end. Where it can't be told which is meant, or an
-element is broken, reading fails before anything could run. Attributes other than `task` and `name` are left alone.
+only named in a sentence: it has no task, or it has neither params nor an end, nor a line to itself. Where an element is
+broken, or it can't be told whether it is meant, reading fails before anything could run. Attributes other than `task`
+and `name` are left alone.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from itertools import accumulate
 from typing import Any, Final, NoReturn
 
 from bmad_messenger.errors import InvalidError, Problem
-from bmad_messenger.exec_markup import (
+from bmad_messenger.exec_reader.markup import (
     CLOSERS,
     END_OF_LINE,
     EXEC_TAG,
@@ -31,8 +32,8 @@ from bmad_messenger.exec_markup import (
     find_fence_end,
     read_tag,
 )
-from bmad_messenger.exec_values import Piece, read_text, read_value
-from bmad_messenger.exec_variables import resolve_variables
+from bmad_messenger.exec_reader.values import Piece, read_text, read_value
+from bmad_messenger.exec_reader.variables import resolve_variables
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +65,10 @@ def read_exec(text: str, *, path: str | None, variables: Mapping[str, str], fenc
     """
     variables = resolve_variables(variables)
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    if not EXEC_TAG.search(text):
+        return []
     reader = _Reader(text, path, variables, fenced)
-    if EXEC_TAG.search(text):
-        reader.scan(0, len(text), PROSE)
+    reader.scan(0, len(text), PROSE)
     if reader.problems:
         reader.refuse()
     return reader.elements
@@ -173,13 +175,15 @@ class _Reader:
             return has_task and begins_line
         if tag.empty:
             return has_task
-        if PARAM_TAG.match(self.text, self._pass_blank(tag.end, end), end):
+        child = self._pass_blank(tag.end, end)
+        if PARAM_TAG.match(self.text, child, end):
             return True
         if not has_task:
             return False
-        following = EXEC_TAG.search(self.text, tag.end, end)
-        is_closed = following is not None and following["closing"] == "/"
-        return is_closed or (begins_line and END_OF_LINE.match(self.text, tag.end, end) is not None)
+        if begins_line and END_OF_LINE.match(self.text, tag.end, end):
+            return True
+        following = EXEC_TAG.search(self.text, child, end)
+        return following is not None and (following["closing"] == "/" or following.start() == child)
 
     def _pass_blank(self, position: int, end: int) -> int:
         """The next offset that holds neither white space nor a comment."""
@@ -247,7 +251,7 @@ class _Reader:
         """Add the param that `tag` begins to `params`; return where to go on."""
         if not tag.whole:
             self.report(tag.start, "this <param> tag can't be read", 'write it as <param name="NAME">')
-            return tag.end
+            return self._value(tag, end)[1]
         name = self._attribute(tag, "param", "name")
         if "value" in tag.attributes:
             self.report(tag.start, "a <param> has no attribute value", "write the value between <param> and </param>")

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from bmad_messenger.exec_values import Piece
+from bmad_messenger.exec_reader.values import Piece
 
 _FLAGS: Final = re.IGNORECASE | re.MULTILINE
 
@@ -37,9 +37,9 @@ _ATTRIBUTE: Final = re.compile(
 )
 _TAG_END: Final = re.compile(r"\s*(?P<empty>/?)>")
 
-# Inline code reaches over line ends, but not over a blank line, a fence, or an element that has its lines to itself.
+# Inline code reaches over line ends, but not over a blank line, a fence, or a line that an element begins.
 _CODE: Final = re.compile(
-    rf"(?P<border>(?:^[ \t>]*\n)++|{_FENCE}|^[ \t]*<exec(?=[\s/>])|</exec\s*>[ \t]*$)|\\`|(?P<ticks>`+)", _FLAGS
+    rf"(?P<border>(?:^[ \t>]*\n)++|{_FENCE}|^[ \t]*<exec(?=[\s/>]).*)|\\`|(?P<ticks>`+)", _FLAGS
 )
 
 

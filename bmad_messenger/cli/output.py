@@ -1,0 +1,141 @@
+"""What goes to stdout: JSON, text and tables, with nothing in them that a terminal would obey."""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from io import TextIOWrapper
+from typing import Any, Final, TextIO
+
+from bmad_messenger.errors import StorageError
+
+
+class OutputClosedError(Exception):
+    """Nobody reads stdout any more, as in `bmad-messenger list | head -1`."""
+
+
+def use_utf8() -> None:
+    """Let stdout and stderr take any text, whatever the locale."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def write(text: str) -> None:
+    """Write text, its control characters written out (but for line ends), and flush.
+
+    Raises:
+        StorageError: where stdout can't take it.
+        OutputClosedError: where nobody reads it.
+    """
+    _emit(printable(text))
+
+
+def write_lines(lines: Sequence[str], *, empty: str) -> None:
+    """Write each text on a line of its own; `empty` where there is none. Raises what `write` does."""
+    _emit("".join(f"{printable(line, lines=False)}\n" for line in lines or [empty]))
+
+
+def write_json(document: Mapping[str, Any]) -> None:
+    """Write one JSON document: on one line, or indented on a terminal. Raises what `write` does."""
+    _emit(f"{json_text(document, indent=2 if _is_terminal(sys.stdout) else None)}\n")
+
+
+def write_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str) -> None:
+    """Write rows under their columns' names, or `empty` where there is none. Raises what `write` does.
+
+    A pipe gets plain columns, nothing wrapped and nothing cut; a terminal a table that fits.
+    """
+    clean = [[printable(cell, lines=False) for cell in row] for row in rows]
+    if not clean:
+        _emit(f"{empty}\n")
+    elif _is_terminal(sys.stdout):
+        _emit(_drawn_table(columns, clean))
+    else:
+        _emit(_plain_table([[column.upper() for column in columns], *clean]))
+
+
+def json_text(document: Mapping[str, Any], *, indent: int | None = None) -> str:
+    """A value as JSON, its control characters and marks that turn text around written as escapes."""
+    text = json.dumps(document, ensure_ascii=False, indent=indent)
+    return _HIDDEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def printable(text: str, *, lines: bool = True) -> str:
+    """Text without control characters and marks that turn text around: they stand as `\\x1b`.
+
+    `lines` keeps line ends and tabs.
+    """
+    return (_UNSAFE if lines else _UNSAFE_IN_LINE).sub(lambda match: _escape(match[0]), text)
+
+
+def wants_colour(stream: TextIO | None) -> bool:
+    """Whether a stream is a terminal on which colour is welcome (https://no-color.org)."""
+    return _is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _emit(text: str) -> None:
+    if sys.stdout is None:  # as it is where the file was closed before the start
+        raise _refused("it is closed")
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _give_up_stdout()
+        raise OutputClosedError from None
+    except (OSError, ValueError) as error:
+        _give_up_stdout()
+        raise _refused(getattr(error, "strerror", None) or str(error)) from None
+
+
+def _refused(reason: str) -> StorageError:
+    return StorageError(
+        f"can't write to stdout: {reason}",
+        hint="no message was marked read; what else the command did stands, as `bmad-messenger list` shows",
+    )
+
+
+def _give_up_stdout() -> None:
+    """Let what is left in stdout's buffer go nowhere, so that the interpreter does not fail on it when it ends."""
+    with suppress(OSError, ValueError):  # a stdout without a file has nothing to give up
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _plain_table(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def _drawn_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for number, column in enumerate(columns):
+        table.add_column(column, no_wrap=number == 0, overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))  # as text: `[red]` in a cell is what it says, and no colour
+    console = Console(no_color=not wants_colour(sys.stdout))
+    with console.capture() as capture:
+        console.print(table)
+    return capture.get()
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+_MARKS: Final = "\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff"
+_HIDDEN: Final = re.compile(f"[{_MARKS}]")
+_UNSAFE: Final = re.compile(f"[\x00-\x08\x0b-\x1f{_MARKS}]")
+_UNSAFE_IN_LINE: Final = re.compile(f"[\x00-\x1f{_MARKS}]")

@@ -1,0 +1,56 @@
+"""The files that the messenger's folder starts with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from bmad_messenger.config import Project
+from bmad_messenger.errors import StorageError
+from bmad_messenger.files import make_folder, publish
+
+SCHEMA_NAME: Final = "queue.schema.json"
+
+_QUEUE: Final = f"""\
+# yaml-language-server: $schema={SCHEMA_NAME}
+# What the agents of this project hand to each other. Edit it freely: a message needs type, from, to and payload;
+# its id, date, status and priority are filled in by the next command.
+messages: []
+"""
+
+_IGNORED: Final = """\
+# Local to this clone: locks, half-written files, what was seen.
+.*.lock
+.*.lock.holder
+.*.journal
+.*.tmp
+"""
+
+
+def make_layout(project: Project) -> Sequence[Path]:
+    """Make the messenger's folder and files; one that exists stays as it is. Returns what was made.
+
+    Raises:
+        StorageError, NotPermittedError: where the file system refuses.
+    """
+    from bmad_messenger.editor_schema import queue_schema
+
+    made = []
+    try:
+        for folder in (project.folder, project.archive):
+            if not folder.is_dir():
+                make_folder(folder)
+                made.append(folder)
+        contents: dict[Path, Callable[[], str]] = {
+            project.folder / ".gitignore": lambda: _IGNORED,
+            project.folder / SCHEMA_NAME: lambda: json.dumps(queue_schema(), indent=2, ensure_ascii=False) + "\n",
+            project.queue: lambda: _QUEUE,
+        }
+        for path, content in contents.items():
+            if not path.exists() and publish(path, content().encode(), replace=False):
+                made.append(path)
+    except OSError as error:
+        raise StorageError.of_os(error, "write", project.name(project.folder)) from error
+    return made
