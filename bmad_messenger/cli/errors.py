@@ -18,7 +18,9 @@ DEBUG_VARIABLE: Final = "BMAD_MESSENGER_DEBUG"
 _INTERRUPTED: Final = 130  # 128 and the number of SIGINT, as a shell has it
 _NOBODY_READS: Final = 141  # 128 and the number of SIGPIPE
 _BUG: Final = 1
-_TYPER_ERROR: Final = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+_TYPER_ERROR: Final[type[Exception]] = next(
+    kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
+)
 """The root of what typer raises for wrong usage; it has no public name in every version that serves here."""
 
 
@@ -38,11 +40,10 @@ def exit_code_of(run: Callable[[], int], *, as_json: bool) -> int:
         return _NOBODY_READS
     except (KeyboardInterrupt, typer.Abort):
         return _INTERRUPTED
-    except Exception as error:
-        if isinstance(error, _TYPER_ERROR):
-            usage = _usage_error(error)
-            _print_error(usage, as_json)
-            return usage.exit_code
+    except _TYPER_ERROR as error:
+        _print_error(_usage_error(error), as_json)
+        return UsageError.exit_code
+    except Exception as error:  # noqa: BLE001  # what nobody foresaw is a bug, and shown as one
         _print_error(_bug(error), as_json)
         return _BUG
 

@@ -1,26 +1,17 @@
-"""The options that several commands share, and how each value is completed by the shell."""
+"""The options and arguments that several commands share, with what the shell completes for them."""
 
-from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from bmad_messenger.cli import complete
-from bmad_messenger.cli.errors import warn
-from bmad_messenger.message import Status, now, parse_time
-from bmad_messenger.messenger import Messenger
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Project = Annotated[
     Path | None,
-    typer.Option(
-        "--project",
-        metavar="DIR",
-        help="The project's folder, in place of BMAD_MESSENGER_PROJECT or the one around the working directory.",
-    ),
+    typer.Option(metavar="DIR", help="The project, in place of BMAD_MESSENGER_PROJECT or the one around you."),
 ]
-PriorityName = Literal["critical", "high", "medium", "low"]
 
 MessageId = Annotated[
     str,
@@ -34,30 +25,25 @@ MessageIds = Annotated[
         metavar="ID...", help="Messages' ids, or any beginnings or ends of them.", autocompletion=complete.message_ids
     ),
 ]
+
+FromAgent = Annotated[
+    str | None,
+    typer.Option("--from-agent", "--from", metavar="AGENT", help="Who sends it.", autocompletion=complete.agents),
+]
 Payload = Annotated[
-    str | None, typer.Option(metavar="YAML|@FILE|-", help="The content: YAML, a file of it, or - for stdin.")
+    str | None, typer.Option(metavar="YAML|@FILE|-", help="The content: YAML, a file that holds it, or - for stdin.")
 ]
 Assignments = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Adds to the payload; repeatable. A dot in KEY goes a level down; a VALUE in [] or {} is YAML.",
+        help="Add to the payload, as often as wanted; a dot in KEY goes a level down, and [a, b] is a list.",
     ),
 ]
-FromAgent = Annotated[
-    str | None,
-    typer.Option("--from-agent", "--from", metavar="AGENT", help="Who sends.", autocompletion=complete.agents),
+IdempotencyKey = Annotated[
+    str | None, typer.Option(metavar="KEY", help="Send only once: the same KEY again gives the first message.")
 ]
-TypeName = Annotated[
-    str | None, typer.Option("--type", metavar="TYPE", help="The message's type.", autocompletion=complete.types)
-]
-TypeFilter = Annotated[
-    str | None,
-    typer.Option(
-        "--type-filter", "--type", metavar="TYPE", help="Only messages of this type.", autocompletion=complete.types
-    ),
-]
-PriorityFilter = Annotated[PriorityName | None, typer.Option("--priority", help="Only messages of this priority.")]
-RouteName = Annotated[str | None, typer.Option("--route", metavar="ROUTE", autocompletion=complete.routes)]
-Note = Annotated[str | None, typer.Option(metavar="TEXT", help="A word on how it ended, kept with the message.")]
+
+PriorityName = Literal["critical", "high", "medium", "low"]
+PriorityFilter = Annotated[PriorityName | None, typer.Option("--priority", help="Only those of this priority.")]

@@ -33,7 +33,7 @@ def write(text: str) -> None:
     _emit(printable(text))
 
 
-def write_lines(lines: Sequence[str], *, empty: str) -> None:
+def write_lines(lines: Sequence[str], *, empty: str = "") -> None:
     """Write each text on a line of its own; `empty` where there is none. Raises what `write` does."""
     _emit("".join(f"{printable(line, lines=False)}\n" for line in lines or [empty]))
 

@@ -38,9 +38,7 @@ _ATTRIBUTE: Final = re.compile(
 _TAG_END: Final = re.compile(r"\s*(?P<empty>/?)>")
 
 # Inline code reaches over line ends, but not over a blank line, a fence, or a line that an element begins.
-_CODE: Final = re.compile(
-    rf"(?P<border>(?:^[ \t>]*\n)++|{_FENCE}|^[ \t]*<exec(?=[\s/>]).*)|\\`|(?P<ticks>`+)", _FLAGS
-)
+_CODE: Final = re.compile(rf"(?P<border>(?:^[ \t>]*\n)++|{_FENCE}|^[ \t]*<exec(?=[\s/>]).*)|\\`|(?P<ticks>`+)", _FLAGS)
 
 
 class Tag(NamedTuple):

@@ -56,7 +56,8 @@ def read_exec(text: str, *, path: str | None, variables: Mapping[str, str], fenc
     Args:
         text: the content of a Markdown or XML file.
         path: the file's name, for errors and for the elements.
-        variables: what `{name}` and `{{name}}` stand for; they may refer to each other.
+        variables: what `{name}` and `{{name}}` stand for; they may refer to each other. `\\{name}` is `{name}` as
+            plain text, and so are `${name}`, which belongs to shells, and single braces around no name.
         fenced: whether the elements inside code fences are read too.
 
     Raises:

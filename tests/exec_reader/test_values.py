@@ -116,7 +116,7 @@ class TestVariables:
         assert problem_of(f'<exec task="t"><param name="a">{inside}</param></exec>').message.startswith("there is no")
 
     def test_unknown_ones_outside_elements_are_none_of_our_business(self) -> None:
-        assert len(read(f"<action>Load {{{{sprint}}}} and {{config}}</action>{ELEMENT}")) == 1
+        assert len(read("<action>Load {{sprint}} and {config}</action><exec task='t'/>")) == 1
 
     def test_keys_that_become_the_same_are_refused(self) -> None:
         text = '<exec task="t"><param name="payload">\n{{story_key}}: 1\n1-2-login: 2\n</param></exec>'

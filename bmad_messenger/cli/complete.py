@@ -1,0 +1,36 @@
+"""What the shell offers for a value: the project's agents, types, routes and message ids; nothing where it has none."""
+
+from collections.abc import Callable, Iterable
+
+import typer
+
+from bmad_messenger.errors import MessengerError
+from bmad_messenger.messenger import Messenger
+
+
+def agents(context: typer.Context) -> list[str]:
+    """The project's agents."""
+    return _offer(context, lambda messenger: messenger.config.agents)
+
+
+def types(context: typer.Context) -> list[str]:
+    """The names of the message types."""
+    return _offer(context, lambda messenger: messenger.types.names)
+
+
+def routes(context: typer.Context) -> list[str]:
+    """The ids of the routes."""
+    return _offer(context, lambda messenger: messenger.routes.by_id)
+
+
+def message_ids(context: typer.Context) -> list[str]:
+    """The ids of the open messages."""
+    return _offer(context, lambda messenger: [message.message_id for message in messenger.list()])
+
+
+def _offer(context: typer.Context, values: Callable[[Messenger], Iterable[str]]) -> list[str]:
+    """All values; typer leaves out those that don't begin as the user has typed."""
+    try:
+        return [*values(Messenger.open(context.params.get("project")))]
+    except (MessengerError, OSError):  # a line can be typed to its end without an offer
+        return []

@@ -1,0 +1,101 @@
+"""`send-message`: send one message, or one on each route of a trigger."""
+
+import re
+from datetime import datetime, timedelta
+from typing import Annotated, Final
+
+import typer
+
+from bmad_messenger.cli import complete
+from bmad_messenger.cli.errors import warn
+from bmad_messenger.cli.message_text import one_line
+from bmad_messenger.cli.options import Assignments, FromAgent, IdempotencyKey, Json, Payload, PriorityName, Project
+from bmad_messenger.cli.output import write_json, write_lines
+from bmad_messenger.cli.payload import payload_of
+from bmad_messenger.message import ALL, Draft, Priority, now, parse_time
+from bmad_messenger.messenger import Messenger
+
+
+def send_message(
+    type: Annotated[
+        str | None,
+        typer.Option(metavar="TYPE", help="The message's type, as `types` lists them.", autocompletion=complete.types),
+    ] = None,
+    from_agent: FromAgent = None,
+    to_agent: Annotated[
+        str | None,
+        typer.Option("--to-agent", "--to", metavar="AGENT", help="The recipient.", autocompletion=complete.agents),
+    ] = None,
+    to_agents: Annotated[
+        str | None, typer.Option(metavar="A,B|all", help="Several recipients.", autocompletion=complete.agents)
+    ] = None,
+    payload: Payload = None,
+    assignments: Assignments = None,
+    priority: Annotated[PriorityName | None, typer.Option(help="In place of the type's own.")] = None,
+    route: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ROUTE",
+            help="A route's id or trigger, as `routes` lists them; tells type, sender and recipient.",
+            autocompletion=complete.routes,
+        ),
+    ] = None,
+    reply_to: Annotated[
+        str | None, typer.Option(metavar="ID", help="The message it answers.", autocompletion=complete.message_ids)
+    ] = None,
+    expires: Annotated[
+        str | None, typer.Option(metavar="TIME", help="When it loses its meaning: a time, or 45m, 3h, 2d from now.")
+    ] = None,
+    idempotency_key: IdempotencyKey = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Take a broken best practice for an error.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, send nothing.")] = False,
+    as_json: Json = False,
+    project: Project = None,
+) -> None:
+    """Send a message and print its id.
+
+    \b
+    Example:
+      bmad-messenger send-message --type handoff --from pm --to architect \\
+        --set artifact_path=_bmad-output/planning-artifacts/prd.md \\
+        --set context_summary="PRD complete" --set next_actions='[Design the architecture]'
+    """
+    messenger = Messenger.open(project, report=warn)
+    draft = Draft(
+        type=type,
+        from_agent=from_agent,
+        to_agent=to_agent,
+        to_agents=_several(to_agents) if to_agents is not None else None,
+        payload=payload_of(payload, assignments, messenger.config.limits.payload_bytes),
+        priority=Priority.parse(priority) if priority else None,
+        route=route,
+        reply_to=reply_to,
+        expires=_moment(expires) if expires is not None else None,
+        idempotency_key=idempotency_key,
+    )
+    messages = (messenger.prepare if dry_run else messenger.send_many)([draft], strict=strict)
+    if as_json:
+        documents = [message.to_mapping() for message in messages]
+        write_json(documents[0] if len(documents) == 1 else {"messages": documents})
+    elif dry_run:
+        write_lines([f"Valid, and not sent: {one_line(message)}." for message in messages])
+    else:
+        write_lines([message.message_id for message in messages])
+
+
+def _several(names: str) -> tuple[str, ...] | str:
+    return ALL if names == ALL else tuple(name.strip() for name in names.split(","))
+
+
+def _moment(text: str) -> datetime:
+    """The time that ISO 8601 text names, or the one that is so long from now."""
+    duration = _DURATION.fullmatch(text)
+    try:
+        return now() + timedelta(**{_UNITS[duration[2]]: int(duration[1])}) if duration else parse_time(text)
+    except (ValueError, OverflowError):
+        wanted = "give a time such as 2025-01-16T17:00:00Z, or a duration such as 45m, 3h or 2d"
+        raise typer.BadParameter(f"{text!r} is no time; {wanted}", param_hint="--expires") from None
+
+
+_DURATION: Final = re.compile(r"([0-9]{1,9})([smhdw])")
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}

@@ -1,0 +1,62 @@
+"""`validate`: every problem of a project's files, with its place."""
+
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import typer
+
+from bmad_messenger.cli.options import Json, Project
+from bmad_messenger.cli.output import write_json, write_lines
+from bmad_messenger.errors import InvalidError, Problem
+from bmad_messenger.messenger import Messenger
+
+
+def validate(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Only these files, in place of all that the project has.")
+    ] = None,
+    format: Annotated[
+        Literal["text", "github"], typer.Option(help="`github` makes annotations in a workflow of GitHub's.")
+    ] = "text",
+    as_json: Json = False,
+    project: Project = None,
+) -> None:
+    """Check the queue, the archive, the config and the routes; exit code 3 where there is an error.
+
+    \b
+    Example:
+      bmad-messenger validate --format github
+    """
+    problems = Messenger.open(project).validate(files or ())
+    if as_json:
+        write_json({"problems": [{**problem.to_mapping(), "severity": problem.severity} for problem in problems]})
+    elif format == "github":
+        if problems:
+            write_lines([_annotation(problem) for problem in problems], empty="")
+    else:
+        write_lines([_line(problem) for problem in problems], empty="No problems.")
+    if any(problem.severity == "error" for problem in problems):
+        raise typer.Exit(InvalidError.exit_code)
+
+
+def _line(problem: Problem) -> str:
+    where = f"{problem.where}: " if problem.where else ""
+    hint = f"; {problem.hint}" if problem.hint else ""
+    return f"{where}{problem.severity}: {problem.message}{hint}"
+
+
+def _annotation(problem: Problem) -> str:
+    """A workflow command of GitHub Actions."""
+    properties = (("file", problem.path), ("line", problem.line), ("col", problem.column))
+    place = ",".join(f"{name}={_escape(str(value), _IN_PROPERTY)}" for name, value in properties if value is not None)
+    hint = f"; {problem.hint}" if problem.hint else ""
+    kind = "error" if problem.severity == "error" else "warning"
+    return f"::{kind}{f' {place}' if place else ''}::{_escape(f'{problem.message}{hint}', _IN_TEXT)}"
+
+
+def _escape(text: str, characters: str) -> str:
+    return "".join(f"%{ord(c):02X}" if c in characters else c for c in text)
+
+
+_IN_TEXT: Final = "%\r\n"
+_IN_PROPERTY: Final = "%\r\n:,"

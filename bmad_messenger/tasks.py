@@ -1,0 +1,249 @@
+"""The tasks that a step can `exec`: `send-message`, `receive-message`, and what plugins add."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from difflib import get_close_matches
+from typing import Any, Final
+
+from bmad_messenger.errors import InvalidError, MessengerError, Problem, UsageError
+from bmad_messenger.exec_reader import ExecElement
+from bmad_messenger.message import ALL, Draft, Priority, now, parse_time
+from bmad_messenger.messenger import Messenger
+from bmad_messenger.outbox import read_payload
+from bmad_messenger.yaml.parse import resolve
+
+_DURATION: Final = re.compile(r"(\d+)\s*([smhdw])")
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What a task leaves behind, where something is due once that has safely arrived: `confirm` does it."""
+
+    value: Any
+    confirm: Callable[[], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One step that ran, or would run, and what it leaves behind."""
+
+    element: ExecElement
+    value: Any
+
+
+def send_message(messenger: Messenger, *, strict: bool = False, **params: Any) -> dict[str, Any]:
+    """Send a message (reference: Sending a Message).
+
+    Returns:
+        The message under the file's keys; where a trigger sends several, `{"messages": [...]}`.
+    """
+    sent = [message.to_mapping() for message in messenger.send_many([draft_of(messenger, **params)], strict=strict)]
+    return sent[0] if len(sent) == 1 else {"messages": sent}
+
+
+def receive_message(
+    messenger: Messenger,
+    *,
+    agent: str,
+    type_filter: str | None = None,
+    priority: str | None = None,
+    limit: int | None = None,
+    peek: bool = False,
+) -> Delivery:
+    """Receive what waits for an agent (reference: Receiving Messages); it is marked read once it has arrived.
+
+    Returns:
+        `{"agent": ..., "messages": [...]}`.
+    """
+    found = messenger.receive(agent, type_filter=type_filter, priority=priority_of(priority), limit=limit, peek=True)
+    value = {"agent": agent, "messages": [message.to_mapping() for message in found]}
+    ids = [] if peek else [message.message_id for message in found]
+    return Delivery(value, lambda: messenger.mark_read(agent, ids) if ids else None)
+
+
+BUILT_IN: Final[Mapping[str, Callable[..., Any]]] = {"send-message": send_message, "receive-message": receive_message}
+
+
+def tasks_of(messenger: Messenger) -> dict[str, Callable[..., Any]]:
+    """Every task by name: the built-in ones and those of plugins.
+
+    Raises:
+        InvalidError: where two tasks have one name.
+    """
+    tasks = dict(BUILT_IN)
+
+    def take(plugin: str, added: Mapping[str, Callable[..., Any]] | None) -> None:
+        for name, task in (added or {}).items():
+            if name in tasks:
+                raise InvalidError(
+                    f"the plugin {plugin!r} adds the task {name!r}, which exists", hint="rename it there"
+                )
+            tasks[name] = task
+
+    messenger.plugins.add("tasks", take)
+    return tasks
+
+
+def check_all(messenger: Messenger, elements: Sequence[ExecElement]) -> list[Outcome]:
+    """What each step would do; nothing is done.
+
+    Raises:
+        MessengerError: with everything that is wrong with any of them, each at its place.
+    """
+    tasks = tasks_of(messenger)
+    outcomes: list[Outcome] = []
+    errors: list[tuple[type[MessengerError], Problem]] = []
+    for element in elements:
+        try:
+            outcomes.append(Outcome(element, _would_do(messenger, tasks, element)))
+        except MessengerError as error:
+            errors += [(type(error), _at(element, problem)) for problem in error.problems or (error.problem,)]
+    if errors:
+        kinds = {kind for kind, _ in errors}
+        kind = kinds.pop() if len(kinds) == 1 else InvalidError
+        raise kind.of(tuple(problem for _, problem in errors), "")
+    return outcomes
+
+
+def run_all(messenger: Messenger, elements: Sequence[ExecElement]) -> Iterator[Outcome]:
+    """Check every step, then run them in order.
+
+    What a step received is marked read when the next outcome is asked for: so not before the caller has it.
+
+    Raises:
+        MessengerError: as `check_all` does, before anything has run; or from the step that failed.
+    """
+    check_all(messenger, elements)
+    tasks = tasks_of(messenger)
+    for element in elements:
+        result = tasks[element.task](messenger, **_fitted(tasks[element.task], element))
+        if isinstance(result, Delivery):
+            yield Outcome(element, result.value)
+            result.confirm()
+        else:
+            yield Outcome(element, result)
+
+
+def draft_of(messenger: Messenger, **params: Any) -> Draft:
+    """The draft that the parameters of `send-message` describe, as a step or the command line gives them.
+
+    Raises:
+        UsageError, InvalidError: where one can't be read.
+    """
+    unknown = params.keys() - Draft.__dataclass_fields__.keys()
+    for name in sorted(unknown):
+        raise UsageError(f"send-message has no parameter {name!r}", hint=_near(name, Draft.__dataclass_fields__))
+    payload = params.get("payload")
+    if isinstance(payload, str):
+        payload = read_payload(payload, messenger.config.limits.payload_bytes)
+    return Draft(
+        **{
+            **{name: value for name, value in params.items() if value is not None},
+            "payload": {} if payload is None else payload,
+            "to_agents": agents_of(params.get("to_agents")),
+            "priority": priority_of(params.get("priority")),
+            "expires": time_of(params.get("expires")),
+        }
+    )
+
+
+def agents_of(value: Any) -> tuple[str, ...] | str | None:
+    """Recipients as a step writes them: a list, `a, b`, or `all`."""
+    if isinstance(value, str):
+        names = tuple(name.strip() for name in value.split(",") if name.strip())
+        return ALL if names == (ALL,) else names
+    return None if value is None else tuple(str(name) for name in value)
+
+
+def priority_of(value: str | Priority | None) -> Priority | None:
+    """A priority by its name.
+
+    Raises:
+        InvalidError: where there is none of that name.
+    """
+    if value is None or isinstance(value, Priority):
+        return value
+    try:
+        return Priority.parse(value)
+    except ValueError:
+        labels = [priority.label for priority in Priority]
+        hint = _near(value, labels) or f"the priorities are {', '.join(labels)}"
+        raise InvalidError(f"there is no priority {value!r}", hint=hint) from None
+
+
+def time_of(value: str | datetime | None) -> datetime | None:
+    """A time: in ISO 8601, or so long from now, as in `2d`, `3h` or `45m`.
+
+    Raises:
+        InvalidError: where it is neither.
+    """
+    if value is None or isinstance(value, datetime):
+        return value
+    found = _DURATION.fullmatch(value.strip())
+    try:
+        if found:
+            return now() + timedelta(**{_UNITS[found[2]]: int(found[1])})
+        return parse_time(value.strip())
+    except (ValueError, OverflowError):
+        hint = "write it as 2025-01-15T10:30:00Z, or as a time from now: 2d, 3h, 45m"
+        raise InvalidError(f"{value!r} is no time", hint=hint) from None
+
+
+def _would_do(messenger: Messenger, tasks: Mapping[str, Callable[..., Any]], element: ExecElement) -> Any:
+    task = tasks.get(element.task)
+    if task is None:
+        hint = _near(element.task, tasks) or f"the tasks are {', '.join(tasks)}"
+        raise InvalidError(f"there is no task {element.task!r}", hint=hint)
+    params = _fitted(task, element)
+    if task is send_message:
+        strict = params.pop("strict", False)
+        prepared = messenger.prepare([draft_of(messenger, **params)], strict=strict)
+        return {"messages": [message.to_mapping() for message in prepared]}
+    if task is receive_message:
+        messenger.config.require_agent(params["agent"])
+        priority_of(params.get("priority"))
+        if params.get("type_filter") is not None:
+            messenger.types.schema_of(params["type_filter"])
+    return {name: value for name, value in params.items() if value is not None}
+
+
+def _fitted(task: Callable[..., Any], element: ExecElement) -> dict[str, Any]:
+    """The element's params as the task takes them: text becomes a number or a truth value where no text is wanted.
+
+    Raises:
+        InvalidError: where one is unknown or missing.
+    """
+    takes = list(inspect.signature(task).parameters.values())[1:]
+    known = {one.name: one for one in takes if one.kind is not one.VAR_KEYWORD}
+    names = [*known, *(Draft.__dataclass_fields__ if len(known) < len(takes) else ())]
+    for name in element.params:
+        if name not in names:
+            hint = _near(name, names) or f"it takes {', '.join(names)}"
+            raise InvalidError(f"{element.task} has no parameter {name!r}", hint=hint)
+    missing = [one.name for one in known.values() if one.default is one.empty and one.name not in element.params]
+    if missing:
+        raise InvalidError(f"{element.task} needs the parameter {missing[0]!r}", hint='add a <param name="...">')
+    return {name: _as_wanted(value, known.get(name)) for name, value in element.params.items()}
+
+
+def _as_wanted(value: Any, parameter: inspect.Parameter | None) -> Any:
+    if parameter is None or not isinstance(value, str) or "str" in str(parameter.annotation):
+        return value
+    return value if parameter.annotation is parameter.empty else resolve(value)
+
+
+def _at(element: ExecElement, problem: Problem) -> Problem:
+    if problem.line is not None:
+        return problem
+    return replace(problem, path=element.path, line=element.line, column=element.column)
+
+
+def _near(name: str, known: Any) -> str:
+    near = get_close_matches(name, list(known), n=1)
+    return f"did you mean {near[0]!r}?" if near else ""
