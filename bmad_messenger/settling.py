@@ -27,7 +27,7 @@ def settle(store: Store, *, restore: bool) -> list[str]:
         held = store.queue.journal.held()
         archived = list(store.archived())
         closed = [one.message_id for one in archived if one.status.is_closed and one.message_id in ids]
-        absent = [one for one in archived if not one.status.is_closed and one.message_id not in ids]
+        absent = [one for one in archived if not one.status.is_closed and view.lacks(one.message_id, ids)]
         entering = sorted(
             (message for message in absent if restore or message.message_id not in held),
             key=lambda message: message.created,

@@ -62,8 +62,9 @@ class Store:
 
     def missing(self, view: QueueView) -> list[str]:
         """The ids of the messages that this clone's queue held, that nobody closed, and that are gone from it."""
-        gone = self.queue.journal.held() - view.ids().keys()
-        archived = (self._read_archive(message_id) for message_id in sorted(gone))
+        ids = view.ids()
+        gone = sorted(one for one in self.queue.journal.held() if view.lacks(one, ids))
+        archived = (self._read_archive(message_id) for message_id in gone)
         return [message.message_id for message in archived if message is not None and not message.status.is_closed]
 
     def archived_item(self, message_id: str) -> QueueText:
@@ -173,6 +174,8 @@ class Store:
     def _compared(self, view: QueueView, snapshot: Snapshot) -> QueueView:
         """The view, with what the journal misses in it; where nothing is wrong, the journal learns of the text."""
         missing = self.missing(view)
+        if missing and self.queue.read().digest != snapshot.digest:
+            return self.view()  # the journal is ahead of this snapshot: somebody wrote meanwhile
         if missing:
             lost = tuple(
                 Problem(

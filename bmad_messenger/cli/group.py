@@ -161,9 +161,9 @@ def _plugin_commands(project: str | None) -> dict[str, Function]:
 
 def _project_in(arguments: list[str]) -> str | None:
     """The value of `--project` in a command line that is not parsed yet."""
-    for argument, following in zip(arguments, [*arguments[1:], None], strict=True):
+    for number, argument in enumerate(arguments):
         if argument == "--project":
-            return following
+            return next(iter(arguments[number + 1 :]), None)
         if argument.startswith("--project="):
             return argument.partition("=")[2]
     return None

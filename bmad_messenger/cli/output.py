@@ -1,8 +1,6 @@
 """What goes to stdout: JSON, text and tables, with nothing in them that a terminal would obey."""
 
-import json
 import os
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -59,8 +57,9 @@ def write_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, empty:
 
 def json_text(document: Mapping[str, Any], *, indent: int | None = None) -> str:
     """A value as JSON, its control characters and marks that turn text around written as escapes."""
-    text = json.dumps(document, ensure_ascii=False, indent=indent)
-    return _HIDDEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    import json
+
+    return json.dumps(document, ensure_ascii=False, indent=indent).translate(_ESCAPES_IN_JSON)
 
 
 def printable(text: str, *, lines: bool = True) -> str:
@@ -68,7 +67,7 @@ def printable(text: str, *, lines: bool = True) -> str:
 
     `lines` keeps line ends and tabs.
     """
-    return (_UNSAFE if lines else _UNSAFE_IN_LINE).sub(lambda match: _escape(match[0]), text)
+    return text.translate(_ESCAPES if lines else _ESCAPES_IN_LINE)
 
 
 def wants_colour(stream: TextIO | None) -> bool:
@@ -130,12 +129,11 @@ def _is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
-def _escape(character: str) -> str:
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
-
-
-_MARKS: Final = "\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff"
-_HIDDEN: Final = re.compile(f"[{_MARKS}]")
-_UNSAFE: Final = re.compile(f"[\x00-\x08\x0b-\x1f{_MARKS}]")
-_UNSAFE_IN_LINE: Final = re.compile(f"[\x00-\x1f{_MARKS}]")
+# Controls of the C0 and C1 blocks, line ends of Unicode's own, and marks that hide text or turn it around.
+_MARKS: Final = (0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A), 0xFEFF)
+_ESCAPES_IN_LINE: Final = {
+    **{code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))},
+    **{code: f"\\u{code:04x}" for code in _MARKS},
+}
+_ESCAPES: Final = {code: escape for code, escape in _ESCAPES_IN_LINE.items() if chr(code) not in "\t\n"}
+_ESCAPES_IN_JSON: Final = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), *_MARKS)}  # json does the others

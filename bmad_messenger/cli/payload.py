@@ -1,11 +1,10 @@
 """The payload that a command line describes, by `--payload` and `--set`."""
 
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from bmad_messenger.errors import InvalidError, UsageError
+from bmad_messenger.cli.sources import read_source, source_name
+from bmad_messenger.errors import UsageError
 from bmad_messenger.outbox import read_payload
 from bmad_messenger.yaml.parse import parse, resolve
 
@@ -30,25 +29,10 @@ def payload_of(source: str | None, assignments: Sequence[str] | None, limit: int
 
 
 def _read(source: str, limit: int) -> dict[str, Any]:
-    if source == "-":
-        return read_payload(_decoded(sys.stdin.buffer.read(), "stdin"), limit, "stdin")
-    if not source.startswith("@"):
-        return read_payload(source, limit, "--payload")
-    name = source[1:]
-    try:
-        content = Path(name).read_bytes()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"can't read the payload from {name!r}: {reason}", hint="name a readable file") from None
-    return read_payload(_decoded(content, name), limit, name)
-
-
-def _decoded(content: bytes, name: str) -> str:
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise InvalidError("not UTF-8", hint="save it as UTF-8", path=name, line=line) from None
+    if source == "-" or source.startswith("@"):
+        file = source.removeprefix("@")
+        return read_payload(read_source(file), limit, source_name(file))
+    return read_payload(source, limit, "--payload")
 
 
 def _assign(payload: dict[str, Any], assignment: str) -> None:

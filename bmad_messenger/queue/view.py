@@ -85,6 +85,12 @@ class QueueView:
         """The index of each message, by id."""
         return {self.head(index)["message_id"]: index for index in self.valid()}
 
+    def lacks(self, message_id: str, ids: Mapping[str, int]) -> bool:
+        """Whether the message is neither among `ids`, those of `self.ids()`, nor in a message that can't be read."""
+        if message_id in ids:
+            return False
+        return not any(self.mentions(index, (message_id,)) for index in self.invalid | self.incomplete)
+
 
 def trusted_view(text: str, path: str | None) -> QueueView:
     """The view of a text that is known to be clean; nothing is parsed until it is asked for."""

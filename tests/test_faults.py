@@ -1,0 +1,349 @@
+"""Whatever dies or fails, at whichever file-system call: no acknowledged message is lost, doubled or half-written."""
+
+from __future__ import annotations
+
+import builtins
+import errno
+import fcntl
+import io
+import json
+import os
+import shutil
+import signal
+import traceback
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from bmad_messenger import Messenger, MessengerError
+from bmad_messenger.message import ID_PATTERN
+from bmad_messenger.queue import journal
+
+# The operations run in forks: pytest-xdist's threads are idle there, and the fork never returns to pytest.
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+
+WRITING = ("open", "write", "fsync", "fchmod", "link", "replace", "rename", "unlink", "mkdir", "ftruncate", "close")
+READING = ("stat", "lstat", "fstat", "pread", "listdir", "scandir")
+OWN_FILES = {
+    ".gitignore",
+    ".queue.journal",
+    ".queue.lock",
+    ".queue.lock.holder",
+    "message-queue.yaml",
+    "queue.schema.json",
+}
+
+
+class Calls:
+    """Counts the file-system calls made under `watched`, and lets `trip` act at the call number `at` (from 0)."""
+
+    def __init__(self, names: tuple[str, ...], trip: Callable[[str, Callable[..., Any], Any], Any], at: int = -1):
+        self.names, self.trip, self.at = names, trip, at
+        self.made: list[str] = []
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        places: list[tuple[Any, str]] = [(os, name) for name in self.names]
+        places += [(builtins, "open"), (io, "open"), (fcntl, "flock")]
+        with pytest.MonkeyPatch.context() as patch:
+            for module, name in places:
+                patch.setattr(module, name, self._counted(getattr(module, name)))
+            yield
+
+    def _counted(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*args: Any, **options: Any) -> Any:
+            self.made.append(call.__name__)
+            if len(self.made) - 1 != self.at:
+                return call(*args, **options)
+            return self.trip(call.__name__, call, *args, **options)
+
+        return counted
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What is done to a project that `prepare` has made ready; it returns the texts of messages, by what came of them."""
+
+    prepare: Callable[[Path], None]
+    run: Callable[[Messenger], dict[str, list[str]]]
+    restore: bool = False
+
+
+def note(messenger: Messenger, text: str, **options: Any) -> str:
+    """Sends one message and returns its text, which is what the tests know it by."""
+    messenger.send(type="notify", from_agent="pm", to_agent="dev", payload={"message": text}, **options)
+    return text
+
+
+def nothing(root: Path) -> None:
+    """A project that was never used."""
+
+
+def used(root: Path) -> None:
+    """A project with two open messages and a closed one."""
+    messenger = Messenger.open(root)
+    for text in ("first", "second", "third"):
+        note(messenger, text)
+    messenger.close(id_of(messenger, "third"))
+
+
+def with_a_hand_typed_message(root: Path) -> None:
+    used(root)
+    queue = Messenger.open(root).project.queue
+    typed = '\n  - type: notify\n    from: pm\n    to: dev\n    payload:\n      message: "typed"\n'
+    queue.write_text(queue.read_text() + typed)
+
+
+def with_an_expired_message(root: Path) -> None:
+    used(root)
+    queue = Messenger.open(root).project.queue
+    queue.write_text(queue.read_text().replace("    payload:", '    expires: "2020-01-01T00:00:00Z"\n    payload:', 1))
+
+
+def unsettled(root: Path) -> None:
+    """Closed in the archive and still in the queue; in the queue alone; in the archive alone; and torn leftovers."""
+    used(root)
+    messenger = Messenger.open(root)
+    first, second = messenger.list()
+    path = messenger.archive.path(first.message_id)
+    path.write_text(path.read_text().replace('"pending"', '"done"'))
+    messenger.archive.path(second.message_id).unlink()
+    other = path.read_text().replace(first.message_id, "MSG-20250101-abcd").replace('"first"', '"from elsewhere"')
+    path.with_name("MSG-20250101-abcd.yaml").unlink(missing_ok=True)
+    month = messenger.archive.path("MSG-20250101-abcd").parent
+    month.mkdir()
+    (month / "MSG-20250101-abcd.yaml").write_text(other.replace('"done"', '"pending"'))
+    (month / ".MSG-20250101-abcd.yaml.99999999.tmp").write_text("torn")
+    (messenger.project.folder / ".message-queue.yaml.99999999.tmp").write_text("torn")
+
+
+def with_a_message_removed(root: Path) -> None:
+    used(root)
+    messenger = Messenger.open(root)
+    head, item, *rest = messenger.project.queue.read_text().split("  - message_id:")
+    messenger.project.queue.write_text("  - message_id:".join((head, *rest)))
+
+
+def send(messenger: Messenger) -> dict[str, list[str]]:
+    return {"sent": [note(messenger, "new"), note(messenger, "newer")]}
+
+
+def receive(messenger: Messenger) -> dict[str, list[str]]:
+    return {"sent": [str(message.payload["message"]) for message in messenger.receive("dev")]}
+
+
+def close(messenger: Messenger) -> dict[str, list[str]]:
+    messenger.close(*(message.message_id for message in messenger.list()), note="well done")
+    return {"closed": ["first", "second"]}
+
+
+def reply(messenger: Messenger) -> dict[str, list[str]]:
+    messenger.reply(id_of(messenger, "first"), "answer")
+    return {"sent": ["answer"]}
+
+
+def claim(messenger: Messenger) -> dict[str, list[str]]:
+    return {"sent": [str(message.payload["message"]) for message in messenger.claim("dev", 60)]}
+
+
+def look(messenger: Messenger) -> dict[str, list[str]]:
+    return {"sent": [str(message.payload["message"]) for message in messenger.list()]}
+
+
+def expire(messenger: Messenger) -> dict[str, list[str]]:
+    return {"sent": [str(message.payload["message"]) for message in messenger.list()], "closed": ["first"]}
+
+
+def sync(messenger: Messenger) -> dict[str, list[str]]:
+    messenger.sync()
+    return {"sent": ["from elsewhere", "second"], "closed": ["first", "third"]}
+
+
+def restore(messenger: Messenger) -> dict[str, list[str]]:
+    messenger.sync(restore=True)
+    return {"sent": ["first"]}
+
+
+OPERATIONS = {
+    "the first send": Operation(nothing, send),
+    "send": Operation(used, send),
+    "receive": Operation(used, receive),
+    "claim": Operation(used, claim),
+    "done": Operation(used, close),
+    "reply": Operation(used, reply),
+    "adoption": Operation(with_a_hand_typed_message, look),
+    "expiry": Operation(with_an_expired_message, expire),
+    "sync": Operation(unsettled, sync),
+    "sync --restore": Operation(with_a_message_removed, restore, restore=True),
+}
+SAFE = {"first": None, "second": None, "third": "done"}
+"""The messages that every used project holds, and how those that are closed ended."""
+
+
+@pytest.fixture(autouse=True)
+def _as_in_a_long_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No other plugins; and `sync` compacts the journal, as it does when that has grown."""
+    monkeypatch.setenv("BMAD_MESSENGER_PLUGINS", "")
+    monkeypatch.setattr(journal, "_COMPACT_AT", 0)
+
+
+@pytest.fixture(params=OPERATIONS, ids=lambda name: name.replace(" ", "-"))
+def operation(request: pytest.FixtureRequest) -> Operation:
+    return OPERATIONS[request.param]
+
+
+@pytest.fixture
+def fresh(operation: Operation, tmp_path: Path) -> Callable[[], Path]:
+    """Makes the same project again and again."""
+    model, copy = tmp_path / "model", tmp_path / "copy"
+    model.mkdir()
+    operation.prepare(model)
+
+    def make() -> Path:
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(model, copy)
+        return copy
+
+    return make
+
+
+def test_a_kill_at_any_call_loses_nothing(operation: Operation, fresh: Callable[[], Path]) -> None:
+    made, told = calls_of(operation, fresh, WRITING)
+    for at, name in enumerate(made):
+        for trip in (die, die_half_way) if name == "write" else (die,):
+            root = fresh()
+            killed, _ = run_in_a_fork(operation, root, Calls(WRITING, trip, at))
+            assert killed, f"call {at} ({name}) was not made again"
+            check_project(root, operation, {}, f"{trip.__name__} at call {at}, {name}")
+    root = fresh()
+    killed, heard = run_in_a_fork(operation, root, Calls(WRITING, die, len(made)))
+    assert (killed, heard) == (False, told)
+    check_project(root, operation, heard, "dead after the last call")
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EACCES], ids=errno.errorcode.__getitem__)
+def test_an_error_at_any_call_is_told_and_loses_nothing(
+    operation: Operation, fresh: Callable[[], Path], number: int
+) -> None:
+    names = WRITING if number == errno.ENOSPC else (*WRITING, *READING)
+    made, _ = calls_of(operation, fresh, names)
+    for at, name in enumerate(made):
+        root = fresh()
+        told: dict[str, list[str]] = {}
+        try:
+            with Calls(names, failing(number), at).watched():
+                told = operation.run(Messenger.open(root))
+        except MessengerError as error:
+            assert error.problem.hint
+        except OSError as error:
+            pytest.fail(f"a raw {error!r} came from call {at}, {name}")
+        check_project(root, operation, told, f"{errno.errorcode[number]} at call {at}, {name}")
+
+
+def calls_of(
+    operation: Operation, fresh: Callable[[], Path], names: tuple[str, ...]
+) -> tuple[list[str], dict[str, list[str]]]:
+    """The calls that the operation makes, and what it tells, in a process that has read what is read but once."""
+    operation.run(Messenger.open(fresh()))
+    root, calls = fresh(), Calls(names, trip=die)
+    with calls.watched():
+        told = operation.run(Messenger.open(root))
+    assert len(calls.made) > 10
+    return calls.made, told
+
+
+def die(name: str, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """Ends the process in place of the call."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_half_way(name: str, call: Callable[..., Any], descriptor: int, content: bytes) -> Any:
+    """Ends the process when half the bytes are written."""
+    call(descriptor, bytes(content)[: len(content) // 2])
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def failing(number: int) -> Callable[..., Any]:
+    """Raises this error in place of the call; a file that fails to close is closed all the same."""
+
+    def fail(name: str, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        if name == "close":
+            call(*args, **options)
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+def run_in_a_fork(operation: Operation, root: Path, calls: Calls) -> tuple[bool, dict[str, list[str]]]:
+    """Whether the process was killed, and what it could still tell."""
+    ear, mouth = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            with calls.watched():
+                told = operation.run(Messenger.open(root))
+            os.write(mouth, json.dumps(told).encode())
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+    os.close(mouth)
+    with os.fdopen(ear) as pipe:
+        heard = pipe.read()
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
+    return os.WIFSIGNALED(status), json.loads(heard or "{}")
+
+
+def check_project(root: Path, operation: Operation, told: dict[str, list[str]], when: str) -> None:
+    """After a crash: all can be read, and after `sync` each message is in one place, as its sender was told."""
+    messenger = Messenger.open(root)
+    read_strictly(messenger)
+    messenger.sync(restore=operation.restore)
+    open_texts = read_strictly(messenger)
+    archived = archived_messages(messenger)
+
+    assert messenger.sync(restore=operation.restore) == [], when
+    assert list(messenger.sync()) == [], when
+    assert {path.name for path in messenger.project.folder.iterdir() if path.is_file()} <= OWN_FILES, when
+    assert not list(root.rglob("*.tmp")), when
+    safe = {} if operation.prepare is nothing else SAFE
+    for text in {*safe, *told.get("sent", ()), *told.get("closed", ())}:
+        assert len(archived[text]) == 1, f"{text}: {when}"
+    for text, ids in archived.items():
+        (message,) = ids.items()
+        is_open = message[1] in ("pending", "read")
+        assert open_texts.get(text) == (message[0] if is_open else None), f"{text}: {when}"
+        assert not (is_open and (safe.get(text) or text in told.get("closed", ()))), f"{text}: {when}"
+    assert open_texts.keys() <= archived.keys(), when
+
+
+def read_strictly(messenger: Messenger) -> dict[str, str]:
+    """The ids of the queue's messages by their texts, as another YAML parser reads them."""
+    if not messenger.project.queue.exists():
+        return {}
+    mappings = (YAML(typ="safe").load(messenger.project.queue.read_bytes()) or {}).get("messages") or []
+    texts = {mapping["payload"]["message"]: mapping.get("message_id") for mapping in mappings}
+    assert len(texts) == len(mappings) == len(set(texts.values()))
+    return texts
+
+
+def archived_messages(messenger: Messenger) -> dict[str, dict[str, str]]:
+    """The status of each message of the archive, by text and id."""
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for path in messenger.archive.folder.rglob("*.yaml"):
+        mapping = YAML(typ="safe").load(path.read_bytes())
+        assert mapping["message_id"] == path.stem
+        found[mapping["payload"]["message"]][path.stem] = mapping["status"]
+    return found
+
+
+def id_of(messenger: Messenger, text: str) -> str:
+    item = messenger.project.queue.read_text().partition(f'"{text}"')[0]
+    return list(ID_PATTERN.finditer(item))[-1][0]
