@@ -6,16 +6,16 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from bmad_messenger.errors import StorageError
-from bmad_messenger.files import leftovers, make_folder, publish, sweep
-from bmad_messenger.message import ID_PATTERN, Message
-from bmad_messenger.queue.file import read_text
+from bmad_messenger.errors import InvalidError, MessengerError
+from bmad_messenger.files import make_folder, publish, read_text, refusals, sweep
+from bmad_messenger.message import ID_PATTERN, KEY_ORDER, Message
 from bmad_messenger.yaml.parse import parse
 from bmad_messenger.yaml.render import render_mapping
 
 _SUFFIX: Final = ".yaml"
+_COLLECTIONS: Final = ("to_agents", "read_by", "payload")
 
 
 class Archive:
@@ -45,14 +45,28 @@ class Archive:
         """Keep a message's final state; `record` is its text."""
         self._write(message.message_id, record, replace=True)
 
+    def holds(self, message_id: str) -> bool:
+        """Whether there is a file for the message, whatever it holds."""
+        with refusals("read", self.name_of(message_id)), suppress(FileNotFoundError, NotADirectoryError):
+            os.lstat(self.path(message_id))
+            return True
+        return False
+
     def read(self, message_id: str) -> Message | None:
         """The message, or None where it is not kept.
 
         Raises:
-            InvalidError, DamagedError: where its file is no message any more.
+            InvalidError, DamagedError: where its file is not this message any more.
         """
         text = self.text(message_id)
-        return None if text is None else Message.from_mapping(parse(text, path=self.name_of(message_id)))
+        if text is None:
+            return None
+        name = self.name_of(message_id)
+        message = _message(parse(text, path=name))
+        if message is None or message.message_id != message_id:
+            found = "no message" if message is None else f"the message {message.message_id}"
+            raise InvalidError(f"this file holds {found}", hint="bring it back from git, or delete it", path=name)
+        return message
 
     def text(self, message_id: str) -> str | None:
         """The message's file as it is, or None where it is not kept."""
@@ -60,43 +74,57 @@ class Archive:
 
     def ids(self) -> Iterator[str]:
         """The ids of all messages, oldest month first, in each by name."""
-        for month in self._months():
-            with suppress(FileNotFoundError, NotADirectoryError):
-                for name in sorted(os.listdir(month)):
-                    if name.endswith(_SUFFIX) and ID_PATTERN.fullmatch(name.removesuffix(_SUFFIX)):
-                        yield name.removesuffix(_SUFFIX)
-
-    def containing(self, words: tuple[str, ...]) -> Iterator[str]:
-        """The ids of the messages whose text holds one of these words."""
-        wanted = tuple(word.encode() for word in words)
-        for message_id in self.ids():
-            with suppress(FileNotFoundError):
-                content = self.path(message_id).read_bytes()
-                if any(word in content for word in wanted):
+        for month in self._entries(self.folder):
+            start = f"MSG-{month.replace('-', '', 1)}"
+            for name in self._entries(self.folder / month):
+                message_id = name.removesuffix(_SUFFIX)
+                if name.startswith(start) and name.endswith(_SUFFIX) and ID_PATTERN.fullmatch(message_id):
                     yield message_id
 
-    def leftovers(self) -> list[Path]:
-        """The temporary files that dead processes left."""
-        return [path for month in self._months() for path in leftovers(month)]
+    def containing(self, words: tuple[str, ...]) -> Iterator[str]:
+        """The ids of the messages whose text holds one of these words, or can't be read: `read` tells why."""
+        for message_id in self.ids():
+            try:
+                text = self.text(message_id) or ""
+            except MessengerError:
+                yield message_id
+                continue
+            if any(word in text for word in words):
+                yield message_id
 
     def sweep(self) -> list[Path]:
         """Remove the temporary files that dead processes left; returns them."""
-        return [path for month in self._months() for path in sweep(month)]
+        with refusals("clear", self.name):
+            return [path for month in self._entries(self.folder) for path in sweep(self.folder / month)]
 
-    def _months(self) -> list[Path]:
-        with suppress(FileNotFoundError, NotADirectoryError):
-            return sorted(path for path in self.folder.iterdir() if path.is_dir())
+    def _entries(self, folder: Path) -> list[str]:
+        with refusals("read", self.name), suppress(FileNotFoundError, NotADirectoryError):
+            return sorted(os.listdir(folder))
         return []
 
     def _write(self, message_id: str, text: str, *, replace: bool) -> bool:
         path = self.path(message_id)
-        try:
+        with refusals("write", self.name_of(message_id)):
             make_folder(path.parent)
-            return publish(path, text.encode(), replace=replace)
-        except OSError as error:
-            raise StorageError.of_os(error, "write", self.name_of(message_id)) from error
+            return publish(path, text.encode(), replace=replace, follow=False)
 
 
 def render_record(message: Message) -> str:
     """A message as a file of its own."""
     return "\n".join(render_mapping(message.to_mapping(), 0)) + "\n"
+
+
+def _message(mapping: Any) -> Message | None:
+    """The message that a file holds, if it is one; anybody may have written the file."""
+    try:
+        message = Message.from_mapping(mapping)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+    texts = [mapping[key] for key in KEY_ORDER if key in mapping and key not in _COLLECTIONS]
+    is_sound = (
+        all(isinstance(text, str) for text in texts)
+        and isinstance(message.payload, dict)
+        and (message.to_agent is None) != (message.to_agents is None)
+        and (message.reply_to is None or ID_PATTERN.fullmatch(message.reply_to) is not None)
+    )
+    return message if is_sound else None

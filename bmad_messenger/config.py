@@ -123,13 +123,13 @@ def find_project(start: Path | str | None = None) -> Project:
     """
     named = start if start is not None else os.environ.get(PROJECT_VARIABLE) or None
     if named is not None:
-        root = Path(named).expanduser().resolve()
-        if not root.is_dir():
+        root = Path(os.path.realpath(os.path.expanduser(named)))
+        if not os.path.isdir(root):
             raise NotFoundError(f"there is no folder {str(named)!r}", hint="name the project's folder")
         return Project(root)
     here = Path.cwd().resolve()
     for folder in (here, *here.parents):
-        if any((folder / marker).exists() for marker in _MARKERS):
+        if any(os.path.exists(folder / marker) for marker in _MARKERS):
             return Project(folder)
     raise NotFoundError(
         f"no project at {here} or above it",

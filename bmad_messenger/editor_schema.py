@@ -19,7 +19,7 @@ def queue_schema() -> dict[str, Any]:
 
 
 def _embedded(part: Any, name: str, definitions: dict[str, Any]) -> Any:
-    """A part of the schema called `name`, its references turned into ones to `definitions`, which grows by their targets."""
+    """A part of the schema called `name` that refers to `definitions` alone, which grows by what it refers to."""
     if isinstance(part, list):
         return [_embedded(item, name, definitions) for item in part]
     if not isinstance(part, dict):

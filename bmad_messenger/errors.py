@@ -119,12 +119,15 @@ class NotPermittedError(MessengerError):
 
 
 class ThreadTooLongError(NotPermittedError):
-    """A thread of replies has reached its limit; `root` is the id of its first message, `length` how many it has."""
+    """A thread of replies has reached its limit.
+
+    `root` is the id of its first message, `length` how many it has, `sender` the agent whose reply was refused.
+    """
 
     code = "thread-too-long"
 
-    def __init__(self, root: str, length: int) -> None:
-        self.root, self.length = root, length
+    def __init__(self, root: str, length: int, sender: str) -> None:
+        self.root, self.length, self.sender = root, length, sender
         super().__init__(
             f"the thread of {root} has {length} messages, the most that limits.thread_length allows",
             hint="the user is asked to decide; start a new thread when that is settled",

@@ -6,24 +6,109 @@ import errno
 import os
 import re
 import stat
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
+from bmad_messenger.errors import DamagedError, StorageError
+
+LARGEST: Final = 67_108_864
+"""How many bytes of a file are read where nothing else is said."""
+
+_BOM: Final = "\ufeff"
 _TEMPORARY: Final = re.compile(r"\..+\.(\d+)\.tmp")
 _NO_LINKS: Final = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS)
 
 
-def publish(path: Path, content: bytes, *, replace: bool = True) -> bool:
+def read_text(path: Path, name: str, limit: int = LARGEST) -> str | None:
+    """The text of a file without its byte-order mark; None where there is none.
+
+    Args:
+        path: the file.
+        name: what errors call it.
+        limit: how many bytes it may have.
+
+    Raises:
+        DamagedError: where it is larger, or no text.
+        StorageError, NotPermittedError: where it can't be read.
+    """
+    with refusals("read", name):
+        try:
+            with open_regular(path, name) as file:
+                content = file.read(limit + 1)
+        except FileNotFoundError:
+            return None
+    if len(content) > limit:
+        raise DamagedError(f"{name} is larger than {limit} bytes", hint="make it smaller", path=name)
+    return decode(content, name).removeprefix(_BOM)
+
+
+def open_regular(path: Path, name: str) -> BinaryIO:
+    """Open a file to read it, if it is one: a pipe or a device, which a link may lead to, could be read for ever.
+
+    Raises:
+        OSError: where the file system refuses.
+        DamagedError: where it is no file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    raise DamagedError(f"{name} is not a file", hint="move it away", path=name)
+
+
+def open_own(path: Path, flags: int) -> int:
+    """Open a file that is local to this clone and written in place, such as a log; never through a link, which is a trap.
+
+    Raises:
+        OSError: where the file system refuses, or the file is a link.
+    """
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o666)
+
+
+def decode(content: bytes, name: str) -> str:
+    """The text of a file.
+
+    Raises:
+        DamagedError: with the place of the first byte that is not UTF-8.
+    """
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode("utf-8")
+        raise DamagedError(
+            f"byte 0x{content[error.start]:02x} is not UTF-8",
+            hint="save the file as UTF-8",
+            path=name,
+            line=before.count("\n") + 1,
+            column=len(before) - before.rfind("\n"),
+        ) from None
+
+
+@contextmanager
+def refusals(doing: str, name: str) -> Iterator[None]:
+    """Raise what the file system refuses while `doing` ("read", "write") with the file called `name` as our own error."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError.of_os(error, doing, name) from error
+
+
+def publish(
+    path: Path, content: bytes, *, replace: bool = True, follow: bool = True, still: Callable[[], bool] | None = None
+) -> bool:
     """Give `path` this content, durably and at once: whoever reads sees the old file or the new one.
 
-    Mode and symbolic links stay. When the process dies half-way, `path` is as it was, and the temporary file, named
-    after the process, is for `sweep` to remove.
+    The mode stays. When the process dies half-way, `path` is as it was, and the temporary file, named after the
+    process, is for `sweep` to remove.
 
     Args:
         path: the file; its folder exists.
         content: the bytes.
         replace: with False, a file that exists is left as it is.
+        follow: whether a symbolic link at `path` stays and the file that it names is replaced, or the link itself is.
+        still: asked at the last moment; where it says no, nothing is written.
 
     Returns:
         Whether the file was written.
@@ -31,11 +116,13 @@ def publish(path: Path, content: bytes, *, replace: bool = True) -> bool:
     Raises:
         OSError: where the file system refuses; `path` is then unchanged.
     """
-    target = os.path.realpath(path)
-    folder, name = os.path.split(target)
-    temporary = os.path.join(folder, f".{name}.{os.getpid()}.tmp")
+    folder, name = os.path.split(os.path.realpath(path) if follow else path)
+    target, temporary = os.path.join(folder, name), os.path.join(folder, f".{name}.{os.getpid()}.tmp")
     try:
         _write_durably(temporary, content, mode=_mode_of(target))
+        if still is not None and not still():
+            os.unlink(temporary)
+            return False
         published = _rename(temporary, target) if replace else _link(temporary, target)
     except BaseException:
         with suppress(OSError):  # the first error is the one to report; what is left here, `sweep` removes
@@ -66,28 +153,30 @@ def make_folder(folder: Path) -> None:
     sync_folder(folder.parent)
 
 
-def leftovers(folder: Path) -> list[Path]:
-    """The temporary files in `folder` whose process is gone."""
-    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
-        return sorted(
-            Path(entry.path)
-            for entry in entries
-            if (match := _TEMPORARY.fullmatch(entry.name)) and not _is_running(int(match[1]))
-        )
-    return []
-
-
 def sweep(folder: Path) -> list[Path]:
-    """Remove the temporary files that dead processes left in `folder`; returns them."""
-    removed = leftovers(folder)
-    for path in removed:
-        path.unlink(missing_ok=True)
-    return removed
+    """Remove the temporary files that dead processes left in `folder`; returns them.
+
+    Raises:
+        OSError: where the file system refuses.
+    """
+    try:
+        names = sorted(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    dead = [name for name in names if (match := _TEMPORARY.fullmatch(name)) and not _is_running(int(match[1]))]
+    for name in dead:
+        with suppress(FileNotFoundError):  # two may sweep at once
+            os.unlink(folder / name)
+    return [folder / name for name in dead]
 
 
 def _write_durably(path: str, content: bytes, mode: int | None) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(path, flags, 0o666)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(path, flags, 0o666)
+    except FileExistsError:  # left by a dead process of our number, or a trap: never written through
+        os.unlink(path)
+        descriptor = os.open(path, flags, 0o666)
     try:
         view = memoryview(content)
         while view:

@@ -1,28 +1,34 @@
-"""Which messages wait for an agent, in which order, and what reading or leasing one changes: computed, nothing touched."""
+"""Which messages wait for an agent, in which order, and what reading or leasing one changes: nothing is touched."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Any
 
+from bmad_messenger.errors import UsageError
 from bmad_messenger.message import ALL, Priority, Status, format_time, parse_time
 from bmad_messenger.queue.view import QueueView
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a receiver asks for; None means any. `limit` counts messages."""
+    """What a receiver asks for; None means any. `limit` counts messages, from 1."""
 
     agent: str
     type: str | None = None
     priority: Priority | None = None
     limit: int | None = None
 
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 1:
+            raise UsageError(f"the limit is {self.limit}", hint="ask for 1 message or more")
+
 
 def waiting(view: QueueView, wanted: Wanted, now: datetime) -> list[int]:
-    """The indexes of the messages that wait for an agent: most urgent first, the older first among those, then in file order.
+    """The indexes of the messages that wait for an agent: most urgent first, then the older first, then in file order.
 
     A message waits while its recipient has not read it, and again once a lease on it has run out.
     """
@@ -31,21 +37,12 @@ def waiting(view: QueueView, wanted: Wanted, now: datetime) -> list[int]:
         if not view.mentions(index, (wanted.agent, ALL)):
             continue
         head = view.head(index)
-        if not _is_to(head, wanted.agent) or not _is_unread(head, wanted.agent, now):
+        if not is_to(head, wanted.agent) or not _is_unread(head, wanted.agent, now):
             continue
         priority = Priority.parse(head["priority"])
         if wanted.type in (None, head["type"]) and wanted.priority in (None, priority):
             found.append((priority, parse_time(head["created"]), index))
     return [index for _, _, index in sorted(found)[: wanted.limit]]
-
-
-def next_return(view: QueueView, agent: str) -> datetime | None:
-    """When the first lease on a message of this agent runs out; None where there is no lease."""
-    heads = (view.head(index) for index in view.valid() if view.mentions(index, ("claimed_until",)))
-    return min(
-        (parse_time(head["claimed_until"]) for head in heads if _is_to(head, agent) and "claimed_until" in head),
-        default=None,
-    )
 
 
 def expired(view: QueueView, now: datetime) -> list[int]:
@@ -58,30 +55,32 @@ def expired(view: QueueView, now: datetime) -> list[int]:
 
 def reading(mapping: Mapping[str, Any], agent: str, roster: Collection[str], now: datetime) -> dict[str, Any]:
     """The keys that change when `agent` has read the message; none where it had before."""
-    if agent in (mapping.get("read_by") or {}):
+    readers = mapping.get("read_by") or {}
+    if agent in readers and not _has_returned(mapping, agent, now):
         return {}
     changes: dict[str, Any] = {"read_by": {agent: format_time(now)}}
-    readers = {agent, *(mapping.get("read_by") or {})}
-    if mapping["status"] == Status.PENDING.value and readers >= set(_recipients(mapping, roster)):
+    if mapping["status"] == Status.PENDING.value and {agent, *readers} >= set(_recipients(mapping, roster)):
         changes["status"] = Status.READ.value
     return changes
 
 
 def leasing(mapping: Mapping[str, Any], worker: str, seconds: float, now: datetime) -> dict[str, Any]:
-    """The keys that change when a worker takes the message for so many seconds.
+    """The keys that change when a worker takes the message for at least so many seconds.
 
     A message to several agents is everyone's own copy, so there is nothing to lease.
     """
     if mapping.get("to") is None:
         return {}
-    return {"claimed_by": worker, "claimed_until": format_time(now + timedelta(seconds=seconds))}
+    until = now + timedelta(seconds=ceil(seconds) + 1)  # times are cut to the second, which may not shorten the lease
+    return {"claimed_by": worker, "claimed_until": format_time(until)}
 
 
-def _is_to(head: Mapping[str, Any], agent: str) -> bool:
-    to_agents = head.get("to_agents")
+def is_to(mapping: Mapping[str, Any], agent: str) -> bool:
+    """Whether the agent is a recipient; of a message to all, everyone is but its sender."""
+    to_agents = mapping.get("to_agents")
     if to_agents is None:
-        return head.get("to") == agent
-    return head["from"] != agent if to_agents == ALL else agent in to_agents
+        return mapping.get("to") == agent
+    return mapping["from"] != agent if to_agents == ALL else agent in to_agents
 
 
 def _is_unread(head: Mapping[str, Any], agent: str, now: datetime) -> bool:
@@ -89,8 +88,16 @@ def _is_unread(head: Mapping[str, Any], agent: str, now: datetime) -> bool:
     if status.is_closed:
         return False
     if "claimed_until" in head:
-        return parse_time(head["claimed_until"]) <= now
+        return _has_returned(head, agent, now)
     return status is Status.PENDING and agent not in (head.get("read_by") or ())
+
+
+def _has_returned(head: Mapping[str, Any], agent: str, now: datetime) -> bool:
+    """Whether a lease has run out, and the agent has not read the message since."""
+    if "claimed_until" not in head:
+        return False
+    end, read = parse_time(head["claimed_until"]), (head.get("read_by") or {}).get(agent)
+    return end <= now and (read is None or parse_time(read) < end)
 
 
 def _recipients(mapping: Mapping[str, Any], roster: Collection[str]) -> Iterator[str]:

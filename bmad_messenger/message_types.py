@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from bmad_messenger.config import Project
-from bmad_messenger.errors import InvalidError, Problem, StorageError
+from bmad_messenger.errors import DamagedError, InvalidError, Problem, StorageError
+from bmad_messenger.files import read_text, refusals
 from bmad_messenger.findings import Finding, Source, near_misses, nearest, report, show, unknown_key
 from bmad_messenger.message import Priority
 from bmad_messenger.project_files import SUFFIX, check_document
@@ -19,6 +20,7 @@ from bmad_messenger.yaml.parse import Document, parse_located
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
 
+_LARGEST: Final = 1_048_576  # bytes of a schema
 SHIPPED: Final = ("handoff", "review", "clarify", "escalate", "notify", "collaborate")
 """The types of the reference."""
 
@@ -42,7 +44,10 @@ class MessageTypes:
     @classmethod
     def load(cls, project: Project | None = None, added: Mapping[str, Mapping[str, Any]] | None = None) -> MessageTypes:
         """The types that `project` and plugins (`added`) make up, with the shipped ones."""
-        files = sorted(project.schemas.glob(f"*{SUFFIX}")) if project else ()
+        files: list[Path] = []
+        if project:
+            with refusals("read", project.name(project.schemas)):
+                files = sorted(project.schemas.glob(f"*{SUFFIX}"))
         return cls(added or {}, {file.name.removesuffix(SUFFIX): file for file in files}, project)
 
     @property
@@ -66,7 +71,7 @@ class MessageTypes:
 
     def example(self, type: str) -> dict[str, Any]:
         """A payload that shows what the type holds: its schema's first example."""
-        example = next(iter(self.schema_of(type).get("examples", ())), {})
+        example: Any = next(iter(self.schema_of(type).get("examples", ())), {})
         return dict(example) if isinstance(example, Mapping) else {}
 
     def check_payload(self, type: str, payload: Any, route: Route | None = None) -> tuple[Problem, ...]:
@@ -122,11 +127,13 @@ class MessageTypes:
     def _read(self, type: str, file: Path) -> Mapping[str, Any]:
         name = self.project.name(file) if self.project else str(file)
         try:
-            text = file.read_text(encoding="utf-8-sig")
-        except OSError as error:
-            raise StorageError.of_os(error, "read", name) from None
-        except UnicodeDecodeError:
-            raise InvalidError("this file is not UTF-8", hint="save it as UTF-8", path=name) from None
+            text = read_text(file, name, _LARGEST)
+        except StorageError:
+            raise
+        except DamagedError as error:  # what is wrong is the type alone
+            raise InvalidError.of((error.problem,), "") from None
+        if text is None:
+            raise InvalidError(f"{name} leads nowhere", hint="mend the link, or delete it", path=name)
         document = parse_located(text, path=name)
         problems = check_document("type", document, name)
         if problems:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -14,20 +13,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bmad_messenger import inbox
 from bmad_messenger import message as messages
-from bmad_messenger.config import USER, Project, find_project
+from bmad_messenger.config import Project, find_project
 from bmad_messenger.errors import (
     InvalidError,
-    LockTimeoutError,
     MessengerError,
-    NotPermittedError,
     Problem,
     ThreadTooLongError,
     UsageError,
     WaitTimeoutError,
 )
 from bmad_messenger.inbox import Wanted
+from bmad_messenger.loop_guard import answering, question
 from bmad_messenger.message import Draft, Message, Priority, Status
-from bmad_messenger.queue.file import Change, Snapshot
 from bmad_messenger.queue.view import Check, QueueView
 from bmad_messenger.settings import load_config
 from bmad_messenger.store import Store
@@ -38,13 +35,11 @@ if TYPE_CHECKING:
     from bmad_messenger.outbox import Outbox
     from bmad_messenger.plugins.loading import Plugins
     from bmad_messenger.routes import Routes
-    from bmad_messenger.yaml.parse import Document
 
 MessageList = list[Message]
 """The class below has a method called `list`."""
 
-_SAME: Final = ("type", "from_agent", "to_agent", "to_agents", "priority", "route", "reply_to", "expires", "payload")
-"""What makes two messages the same thing sent twice."""
+_LONGEST_LEASE: Final = 366 * 24 * 3600  # seconds
 
 
 class Messenger:
@@ -90,19 +85,17 @@ class Messenger:
     def types(self) -> MessageTypes:
         """The message types: the reference's, those of plugins, those of the project."""
         from bmad_messenger.message_types import MessageTypes
+        from bmad_messenger.plugins.additions import added_types
 
-        added: dict[str, Mapping[str, Any]] = {}
-        self.plugins.add("message_types", lambda _, answer: added.update(answer or {}))
-        return MessageTypes.load(self.project, added)
+        return MessageTypes.load(self.project, added_types(self.plugins))
 
     @cached_property
     def routes(self) -> Routes:
         """The routes: the reference's, those of plugins, those of the project's config."""
+        from bmad_messenger.plugins.additions import added_routes
         from bmad_messenger.routes import Routes
 
-        added: list[Mapping[str, Any]] = []
-        self.plugins.add("routes", lambda _, answer: added.extend(answer or ()))
-        return Routes.load(added, self.config.extra_routes)
+        return Routes.load(added_routes(self.plugins, self.config.agents), self.config.extra_routes)
 
     def init(self) -> Sequence[Path]:
         """Make the messenger's folder and its files; what exists stays as it is. Returns what was made."""
@@ -169,7 +162,7 @@ class Messenger:
     def send_many(self, drafts: Sequence[Draft], *, strict: bool = False) -> MessageList:
         """Send several messages under one lock, in one write: all of them, or none.
 
-        Raises and returns what `send` does, for each draft in turn; one whose route is a trigger gives several messages.
+        Raises and returns what `send` does, for each draft in turn; one whose route is a trigger gives several.
         """
         return self._send(self._prepare(drafts, strict=strict))
 
@@ -180,9 +173,11 @@ class Messenger:
         for message in prepared:
             for problem in self._outbox.check(message, strict=strict):
                 self._report(problem)
-        prepared = [self._after_plugins(message, strict=strict) for message in prepared]
-        view = self._current() if any(message.reply_to for message in prepared) else None
-        return [self._answering(message, view) if view else message for message in prepared]
+        prepared = [self._completed(message, strict=strict) for message in prepared]
+        if all(message.reply_to is None for message in prepared):
+            return prepared
+        view, limit = self._current(), self.config.limits.thread_length
+        return [answering(message, self._store, view, limit) for message in prepared]
 
     def receive(
         self,
@@ -202,7 +197,7 @@ class Messenger:
             limit: how many at most.
             peek: leave them unread.
         """
-        found = self._waiting(Wanted(self.config.require_agent(agent), type_filter, priority, limit))
+        found = self._waiting(self._wanted(agent, type_filter, priority, limit))
         return found if peek or not found else self.mark_read(agent, [message.message_id for message in found])
 
     def claim(
@@ -214,52 +209,39 @@ class Messenger:
         priority: Priority | None = None,
         limit: int | None = None,
     ) -> MessageList:
-        """Like `receive`, but takes a lease: nobody else receives the messages for so many seconds.
+        """Like `receive`, but takes a lease: nobody else receives the messages for at least so many seconds.
 
-        A message that is not closed by then waits again. The messages are not marked read; `mark_read` does that once they
-        are in safe hands. One that goes to several agents is not leased: each has its own copy.
+        A message that is not closed by then waits again. The messages are not marked read; `mark_read` does that once
+        they are in safe hands. One that goes to several agents is not leased: each has its own copy.
         """
-        if seconds <= 0:
-            raise UsageError("a lease must last longer than 0 seconds", hint="give the time that the work takes")
-        wanted = Wanted(self.config.require_agent(agent), type_filter, priority, limit)
+        if not 0 < seconds <= _LONGEST_LEASE:
+            raise UsageError(
+                f"a lease can't last {seconds:g} seconds", hint="give the time that the work takes, at most a year"
+            )
+        wanted = self._wanted(agent, type_filter, priority, limit)
         if not self._waiting(wanted):
             return []
+        from bmad_messenger.transactions import lease
 
-        def lease(snapshot: Snapshot) -> Change[MessageList]:
-            view, now = self._store.view(snapshot), messages.now()
-            found = inbox.waiting(view, wanted, now)
-            leases = {index: inbox.leasing(view.mapping(index), _worker(), seconds, now) for index in found}
-            return self._changed(view, {index: lease for index, lease in leases.items() if lease}, found)
-
-        return self._store.queue.update(lease)
+        return lease(self._store, wanted, seconds)
 
     def mark_read(self, agent: str, message_ids: Iterable[str]) -> MessageList:
         """Record that an agent has read these messages; returns them as they now are.
 
         A message to several agents turns `read` when its last recipient has read it. One that was closed meanwhile is
         returned as the archive has it.
+
+        Raises:
+            NotFoundError: where one does not exist.
+            UsageError: where one is not for this agent; nothing is marked then.
         """
-        self.config.require_agent(agent)
-        names = list(message_ids)
-        fresh: set[str] = set()
+        from bmad_messenger.transactions import mark_read
 
-        def mark(snapshot: Snapshot) -> Change[MessageList]:
-            view, now = self._store.view(snapshot), messages.now()
-            found = {name: view.find(name) for name in names}
-            indexes = [index for index in found.values() if index is not None]
-            changes = {i: inbox.reading(view.mapping(i), agent, self.config.agents, now) for i in indexes}
-            changes = {index: change for index, change in changes.items() if change}
-            fresh.clear()
-            fresh.update(name for name, index in found.items() if index in changes)
-            change = self._changed(view, changes, indexes)
-            open_ones = {message.message_id: message for message in change.result}
-            return replace(change, result=[open_ones.get(name) or self._store.get(name, view) for name in names])
-
-        marked = self._store.queue.update(mark)
-        for message in marked:
-            if message.message_id in fresh:
-                self._announce("after_read", message, agent=agent)
-        return marked
+        roster = self.config.agents
+        marked = mark_read(self._store, self.config.require_agent(agent), list(message_ids), roster)
+        for message in marked.fresh:
+            self._tell("after_read", message=message, agent=agent)
+        return marked.messages
 
     def wait(
         self,
@@ -275,11 +257,12 @@ class Messenger:
         Raises:
             WaitTimeoutError: where nothing came in so many seconds.
         """
-        from bmad_messenger.files import make_folder
+        from bmad_messenger.files import make_folder, refusals
         from bmad_messenger.watching import changes
 
-        wanted = Wanted(self.config.require_agent(agent), type_filter, priority, limit)
-        make_folder(self.project.folder)
+        wanted = self._wanted(agent, type_filter, priority, limit)
+        with refusals("write", self.project.name(self.project.folder)):
+            make_folder(self.project.folder)
         for _ in changes(self.project.folder, time.monotonic() + seconds):
             found = self._waiting(wanted)
             if found:
@@ -332,9 +315,12 @@ class Messenger:
             The messages in their final state. One that was closed so already is returned as it is.
 
         Raises:
+            UsageError: where `status` is that of an open message.
             NotFoundError: where one does not exist; then none is closed.
             InvalidError: where one was closed otherwise before; then none is closed.
         """
+        if not status.is_closed:
+            raise UsageError(f"a message can't be closed as {status.value}", hint="close it as done or cancelled")
         view = self._current()
         ids = list(dict.fromkeys(self._store.resolve(name, view) for name in message_ids))
         for message_id in ids:
@@ -367,7 +353,7 @@ class Messenger:
         if agent is not None:
             self.config.require_agent(agent)
         if status is not None and status.is_closed:
-            found = [message for one in self.archive.ids() if (message := self.archive.read(one)) is not None]
+            found = [*self._store.archived()]
         else:
             view = self._current()
             found = [view.message(index) for index in view.valid()]
@@ -413,14 +399,10 @@ class Messenger:
         done = settle(self._store, restore=restore) if "archive" in self.plugins else []
         view = self._current()
         open_messages = [view.message(index) for index in view.valid()]
-        for name, answer, error in self.plugins.each("sync", messenger=self, messages=open_messages):
-            if error is not None:
-                self._report(_hook_failure(name, "sync", error))
-            done += answer or ()
-        return done
+        return [*done, *(line for answer in self._tell("sync", messages=open_messages) for line in answer or ())]
 
     def validate(self, files: Sequence[Path] = ()) -> Sequence[Problem]:
-        """Every problem of the queue, the archive, the config, the project's types and routes, or of these files alone."""
+        """Every problem of the project's files (queue, archive, config, types, routes), or of these files alone."""
         from bmad_messenger.validation import validate
 
         return validate(self._store, self._outbox, self._make_check(), files)
@@ -441,6 +423,9 @@ class Messenger:
             self._reported.add(problem)
             self._pass_on(problem)
 
+    def _wanted(self, agent: str, type: str | None, priority: Priority | None, limit: int | None) -> Wanted:
+        return Wanted(self.config.require_agent(agent), type, priority, limit)
+
     def _waiting(self, wanted: Wanted) -> MessageList:
         view = self._current()
         return [view.message(index) for index in inbox.waiting(view, wanted, messages.now())]
@@ -451,209 +436,63 @@ class Messenger:
         expired = inbox.expired(view, messages.now())
         if not view.incomplete and not expired:
             return view
+        from bmad_messenger.transactions import adopt
+
         try:
             if view.incomplete:
-                self._adopt()
+                for message in adopt(self._store, self.types.default_priority):
+                    self._tell("after_send", message=message)
             self._close([view.head(index)["message_id"] for index in expired], Status.EXPIRED, None)
-        except (LockTimeoutError, NotPermittedError) as error:  # a reader goes on with what can be read
+        except MessengerError as error:  # a reader goes on with what can be read
             self._report(replace(error.problem, severity="warning"))
-            return view
         return self._store.view()
 
-    def _adopt(self) -> None:
-        """Give the messages that were typed in by hand what they lack; they count as sent now."""
-
-        def adopt(snapshot: Snapshot) -> Change[MessageList]:
-            view, created = self._store.view(snapshot), messages.now()
-            taken: set[str] = set()
-            changes: dict[int, dict[str, Any]] = {}
-            for index in sorted(view.incomplete):
-                mapping = view.mapping(index)
-                filled = {
-                    "message_id": "",
-                    "priority": self.types.default_priority(mapping["type"]).label,
-                    "created": messages.format_time(created),
-                    "status": Status.PENDING.value,
-                }
-                whole = Message.from_mapping({**filled, **mapping})
-                filled["message_id"] = mapping.get("message_id") or self._store.free_id(whole, view, taken)
-                taken.add(filled["message_id"])
-                changes[index] = {key: value for key, value in filled.items() if key not in mapping}
-            return replace(self._changed(view, changes, sorted(changes)), entered=tuple(taken))
-
-        for message in self._store.queue.update(adopt):
-            self._announce("after_send", message)
-
-    def _after_plugins(self, message: Message, *, strict: bool) -> Message:
+    def _completed(self, message: Message, *, strict: bool) -> Message:
         """The message with what plugins add; one of them may refuse it."""
-        before = message
-        for name, answer, error in self.plugins.each("before_send", messenger=self, message=message):
-            if error is not None:
-                raise (
-                    error
-                    if isinstance(error, MessengerError)
-                    else NotPermittedError(
-                        f"the plugin {name!r} failed before the send: {error!r}", hint="mend it, or switch it off"
-                    )
-                )
-            if answer is not None:
-                message = answer
-        if message == before:
-            return message
-        kept = ("message_id", "type", "from_agent", "to_agent", "to_agents")
-        if any(getattr(message, field) != getattr(before, field) for field in kept):
-            raise NotPermittedError(
-                "a plugin changed the message's type, sender or recipients",
-                hint="plugins may only add; mend the plugin",
-            )
-        self._outbox.check(message, strict=strict)
-        return message
+        from bmad_messenger.plugins.calling import before_send
 
-    def _answering(self, message: Message, view: QueueView) -> Message:
-        """The message, its `reply_to` made a full id; the loop guard refuses one whose thread has grown too long."""
-        if message.reply_to is None:
-            return message
-        reply_to = self._store.resolve(message.reply_to, view)
-        thread = tuple(self._store.ancestors(reply_to, view))
-        if len(thread) >= self.config.limits.thread_length:
-            raise ThreadTooLongError(thread[-1].message_id, len(thread))
-        return replace(message, reply_to=reply_to)
+        completed = before_send(self.plugins, self, message)
+        if completed != message:
+            for problem in self._outbox.check(completed, strict=strict):
+                self._report(problem)
+        return completed
 
     def _prepare(self, drafts: Sequence[Draft], *, strict: bool) -> MessageList:
         """What `prepare` does; where the loop guard stops a thread, a human is asked, once."""
         try:
             return self.prepare(drafts, strict=strict)
         except ThreadTooLongError as error:
-            sender = next(draft.from_agent for draft in drafts if draft.reply_to is not None)
-            question = Draft(
-                type="escalate",
-                from_agent=sender,
-                to_agent=USER,
-                payload={
-                    "issue": f"The thread of {error.root} has {error.length} messages and was stopped",
-                    "severity": "blocker",
-                    "recommendation": f"Read `bmad-messenger thread {error.root}` and decide how it goes on",
-                },
-                idempotency_key=f"thread-length:{error.root}",
-            )
-            view = self._current()
-            if self._store.by_key(f"thread-length:{error.root}", view) is None:
-                self._send(self.prepare([question]))
+            try:
+                self._send(self.prepare(question(error, self._store, self._current())))
+            except MessengerError as failure:  # what stopped the thread is the error to raise
+                self._report(replace(failure.problem, severity="warning"))
             raise
 
     def _send(self, prepared: Sequence[Message]) -> MessageList:
-        from bmad_messenger.queue.edit import append
+        from bmad_messenger.transactions import enqueue
 
-        if not self.project.queue.exists():
+        if not os.path.exists(self.project.queue):
             self.init()
-        new: MessageList = []
-
-        def enqueue(snapshot: Snapshot) -> Change[MessageList]:
-            view = self._store.view(snapshot)
-            new.clear()
-            sent: MessageList = []
-            taken: set[str] = set()
-            for message in prepared:
-                first = self._sent_before(message, view, new)
-                if first is None:
-                    first = replace(message, message_id=self._store.free_id(message, view, taken))
-                    new.append(first)
-                    taken.add(first.message_id)
-                sent.append(first)
-            text = append(view.queue, [message.to_mapping() for message in new]) if new else None
-            return Change(sent, text, entered=tuple(taken), is_clean=view.is_clean)
-
-        sent = self._store.queue.update(enqueue)
-        for message in new:
-            self._announce("after_send", message)
-        return sent
-
-    def _sent_before(self, message: Message, view: QueueView, new: MessageList) -> Message | None:
-        """The message that was sent with the same idempotency key."""
-        key = message.idempotency_key
-        if key is None:
-            return None
-        first = next((one for one in new if one.idempotency_key == key), None) or self._store.by_key(key, view)
-        if first is None or all(getattr(first, field) == getattr(message, field) for field in _SAME):
-            return first
-        raise InvalidError(
-            f"the idempotency key {key!r} was used for {first.message_id}, which says something else",
-            hint="use a new key for a new message",
-        )
-
-    def _changed(
-        self, view: QueueView, changes: Mapping[int, Mapping[str, Any]], indexes: Iterable[int]
-    ) -> Change[MessageList]:
-        """The change that sets keys of some messages; its result are the messages at `indexes` as they then are."""
-        from bmad_messenger.queue.edit import change, merged
-
-        result = [Message.from_mapping(merged(view.mapping(index), changes.get(index, {}))) for index in indexes]
-        return Change(result, change(view.queue, changes) if changes else None, is_clean=view.is_clean)
+        sent, is_due = enqueue(self._store, prepared)
+        for message in sent.fresh:
+            self._tell("after_send", message=message)
+        if is_due:
+            self._current()
+        return sent.messages
 
     def _close(self, ids: Sequence[str], status: Status, note: str | None) -> MessageList:
         if not ids:
             return []
-        from bmad_messenger.queue.edit import as_record, changed_item, merged, remove
+        from bmad_messenger.plugins.calling import before_close
+        from bmad_messenger.transactions import close
 
-        closed: MessageList = []
+        closed = close(self._store, ids, status, note, lambda leaving: before_close(self.plugins, self, leaving))
+        for message in closed.fresh:
+            self._tell("after_close", message=message)
+        return closed.messages
 
-        def close(snapshot: Snapshot) -> Change[MessageList]:
-            view = self._store.view(snapshot)
-            changes = {"status": status.value, "closed": messages.format_time(messages.now())}
-            if note is not None:
-                changes["note"] = note
-            closed.clear()
-            leaving = []
-            result: MessageList = []
-            for message_id in ids:
-                index = view.find(message_id)
-                if index is None and not (message := self._store.get(message_id, view)).status.is_closed:
-                    queue, at = self._store.archived_item(message_id), 0  # open, and lost from the queue
-                elif index is None:
-                    result.append(message)
-                    continue
-                else:
-                    leaving.append(index)
-                    queue, at = view.queue, index
-                message = Message.from_mapping(merged(queue.parse_item(at).value[0], changes))
-                self._before_close(message, as_record(changed_item(queue, at, changes), queue.margin))
-                closed.append(message)
-                result.append(message)
-            left = tuple(message.message_id for message in closed)
-            text = remove(view.queue, leaving) if leaving else None
-            return Change(result, text, left=left, is_clean=view.is_clean)
-
-        result = self._store.queue.update(close)
-        for message in closed:
-            self._announce("after_close", message)
-        return result
-
-    def _before_close(self, message: Message, record: str) -> None:
-        """Let plugins refuse; the archive is one of them, and refuses where it can't be written."""
-        for name, _, error in self.plugins.each("before_close", messenger=self, message=message, record=record):
-            if isinstance(error, MessengerError):
-                raise error
-            if error is not None:
-                raise NotPermittedError(
-                    f"the plugin {name!r} failed before the close: {error!r}", hint="mend it, or switch it off"
-                ) from error
-
-    def _announce(self, hook: str, message: Message, **more: Any) -> None:
+    def _tell(self, hook: str, **arguments: Any) -> Sequence[Any]:
         """Tell plugins what has happened; what fails there is reported, and `sync` repeats it."""
-        for name, _, error in self.plugins.each(hook, messenger=self, message=message, **more):
-            if error is not None:
-                self._report(_hook_failure(name, f"{hook} of {message.message_id}", error))
+        from bmad_messenger.plugins.calling import after
 
-
-def _hook_failure(plugin: str, hook: str, error: Exception) -> Problem:
-    return Problem(
-        f"the plugin {plugin!r} failed in {hook}: {error}",
-        "the message stands; `bmad-messenger sync` repeats what was missed",
-        code="hook",
-        severity="warning",
-    )
-
-
-def _worker() -> str:
-    """Who takes a lease: what `BMAD_MESSENGER_WORKER` says, or host and process."""
-    return os.environ.get("BMAD_MESSENGER_WORKER") or f"{socket.gethostname()}:{os.getpid()}"
+        return after(self.plugins, hook, self._report, messenger=self, **arguments)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from bmad_messenger.config import USER, Config
 from bmad_messenger.errors import InvalidError, Problem, UsageError
-from bmad_messenger.message import ALL, Draft, Message, Status, message_id
+from bmad_messenger.message import ALL, Draft, Message, Status, message_id, parse_time
 from bmad_messenger.message_types import MessageTypes, check_message
 from bmad_messenger.practices import check_artifact_paths, check_practices, check_route
 from bmad_messenger.routes import Route, Routes
@@ -104,7 +104,7 @@ class Outbox:
             status=Status.PENDING,
             route=draft.route,
             reply_to=draft.reply_to,
-            expires=draft.expires,
+            expires=_as_kept(draft.expires) if draft.expires else None,
             idempotency_key=draft.idempotency_key,
             payload=plain_payload(draft.payload, self.config.limits.payload_bytes),
         )
@@ -155,6 +155,11 @@ def plain_payload(payload: Mapping[str, Any], limit: int) -> dict[str, Any]:
     if len(json.dumps(copy, ensure_ascii=False).encode("utf-8", "surrogatepass")) > limit:
         raise _too_large(limit)
     return copy
+
+
+def _as_kept(time: datetime) -> datetime:
+    """A time as the file keeps it: UTC, which one without a zone is taken for, and to the second."""
+    return parse_time(time.isoformat()).replace(microsecond=0)
 
 
 def _plain(value: Any, where: str, depth: int) -> Any:

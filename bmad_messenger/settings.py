@@ -8,10 +8,11 @@ from typing import Final
 from bmad_messenger import __version__
 from bmad_messenger.config import Config, Project
 from bmad_messenger.errors import InvalidError
-from bmad_messenger.queue.file import read_text
+from bmad_messenger.files import read_text
 from bmad_messenger.queue.journal import Journal, digest
 
 JOURNAL_NAME: Final = ".config.journal"
+_LARGEST: Final = 1_048_576  # bytes
 
 
 def load_config(project: Project) -> tuple[Config, str]:
@@ -21,7 +22,7 @@ def load_config(project: Project) -> tuple[Config, str]:
         InvalidError: with every problem of the file, each with line and column.
     """
     name = project.name(project.config)
-    text = read_text(project.config, name) or ""
+    text = read_text(project.config, name, _LARGEST) or ""
     flavour = f"{__version__}\n{text}"
     if all(line.lstrip().startswith("#") or not line.strip() for line in text.splitlines()):
         return Config(), flavour  # nothing is set: a command that finds nothing to do needs no parser

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bmad_messenger.files import sweep
+from bmad_messenger.files import refusals, sweep
 from bmad_messenger.message import Message
 from bmad_messenger.queue.edit import append_rendered, as_item, remove
 from bmad_messenger.queue.file import Change, Snapshot
@@ -44,10 +44,11 @@ def settle(store: Store, *, restore: bool) -> list[str]:
             for message in entering
         ]
         entered = tuple(message.message_id for message in entering)
-        return Change(done, text if done else None, entered=entered, left=tuple(closed), is_clean=view.is_clean)
+        is_clean = view.is_clean and not entering  # what others wrote has to be checked first
+        return Change(done, text if done else None, entered=entered, left=tuple(closed), is_clean=is_clean)
 
     done = store.queue.update(agree)
-    with store.queue.locked():
+    with store.queue.locked(), refusals("clear", store.project.name(store.project.folder)):
         done += [f"removed the leftover {store.project.name(path)}" for path in sweep(store.project.folder)]
         store.queue.journal.compact()
     return done

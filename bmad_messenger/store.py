@@ -79,7 +79,7 @@ class Store:
         Raises:
             NotFoundError: where there is none, or more than one; it names some.
         """
-        if ID_PATTERN.fullmatch(name) and (view.find(name) is not None or self.archive.path(name).exists()):
+        if ID_PATTERN.fullmatch(name) and (view.find(name) is not None or self.archive.holds(name)):
             return name
         ids = {match[0] for match in ID_PATTERN.finditer(view.queue.text) if view.find(match[0]) is not None}
         ids.update(self.archive.ids())
@@ -122,7 +122,7 @@ class Store:
         digits = secrets.token_hex(32) if key is None else _key_digits(key)
         for length in range(messages.SUFFIX_LENGTH, len(digits) + 1):
             candidate = messages.message_id(message.created, digits[:length])
-            if candidate in taken or candidate in view.queue.text or self.archive.path(candidate).exists():
+            if candidate in taken or candidate in view.queue.text or self.archive.holds(candidate):
                 continue
             return candidate
         raise AssertionError("64 hex digits collide")  # not in the life of this universe
@@ -145,7 +145,7 @@ class Store:
     def thread(self, message_id: str, view: QueueView) -> list[Message]:
         """Every message of a thread, oldest first."""
         *_, root = self.ancestors(message_id, view)
-        replies = {one: self.archive.read(one) for one in self.archive.containing(("reply_to",))}
+        replies = {one: self._read_archive(one) for one in self.archive.containing(("reply_to",))}
         replies |= {
             view.head(i)["message_id"]: view.message(i) for i in view.valid() if view.mentions(i, ("reply_to",))
         }

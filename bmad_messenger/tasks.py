@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from difflib import get_close_matches
@@ -12,11 +13,19 @@ from typing import Any, Final
 
 from bmad_messenger.errors import InvalidError, MessengerError, Problem, UsageError
 from bmad_messenger.exec_reader import ExecElement
+from bmad_messenger.findings import show
+from bmad_messenger.inbox import Wanted
 from bmad_messenger.message import ALL, Draft, Priority, now, parse_time
 from bmad_messenger.messenger import Messenger
 from bmad_messenger.outbox import read_payload
 from bmad_messenger.yaml.parse import resolve
 
+_KINDS: Final[Mapping[str, tuple[tuple[type, ...], str]]] = {
+    "str": ((str,), "text"),
+    "int": ((int,), "a whole number"),
+    "float": ((int, float), "a number"),
+    "bool": ((bool,), "true or false"),
+}
 _DURATION: Final = re.compile(r"(\d+)\s*([smhdw])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -122,7 +131,7 @@ def run_all(messenger: Messenger, elements: Sequence[ExecElement]) -> Iterator[O
     check_all(messenger, elements)
     tasks = tasks_of(messenger)
     for element in elements:
-        result = tasks[element.task](messenger, **_fitted(tasks[element.task], element))
+        result = _run(messenger, tasks[element.task], element)
         if isinstance(result, Delivery):
             yield Outcome(element, result.value)
             result.confirm()
@@ -142,6 +151,8 @@ def draft_of(messenger: Messenger, **params: Any) -> Draft:
     payload = params.get("payload")
     if isinstance(payload, str):
         payload = read_payload(payload, messenger.config.limits.payload_bytes)
+    elif payload is not None and not isinstance(payload, Mapping):
+        raise InvalidError("the payload is not a mapping", hint="write it as `key: value`")
     return Draft(
         **{
             **{name: value for name, value in params.items() if value is not None},
@@ -154,14 +165,20 @@ def draft_of(messenger: Messenger, **params: Any) -> Draft:
 
 
 def agents_of(value: Any) -> tuple[str, ...] | str | None:
-    """Recipients as a step writes them: a list, `a, b`, or `all`."""
-    if isinstance(value, str):
-        names = tuple(name.strip() for name in value.split(",") if name.strip())
-        return ALL if names == (ALL,) else names
-    return None if value is None else tuple(str(name) for name in value)
+    """Recipients as a step writes them: a list, `a, b`, or `all`.
+
+    Raises:
+        InvalidError: where it is none of these.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, str | list | tuple):
+        raise InvalidError(f"{value!r} are no agents", hint="give a list of agents, or `all`")
+    names = tuple(str(name).strip() for name in (value.split(",") if isinstance(value, str) else value))
+    return ALL if names == (ALL,) else tuple(name for name in names if name)
 
 
-def priority_of(value: str | Priority | None) -> Priority | None:
+def priority_of(value: Any) -> Priority | None:
     """A priority by its name.
 
     Raises:
@@ -170,14 +187,14 @@ def priority_of(value: str | Priority | None) -> Priority | None:
     if value is None or isinstance(value, Priority):
         return value
     try:
-        return Priority.parse(value)
+        return Priority.parse(str(value))
     except ValueError:
         labels = [priority.label for priority in Priority]
-        hint = _near(value, labels) or f"the priorities are {', '.join(labels)}"
+        hint = _near(str(value), labels) or f"the priorities are {', '.join(labels)}"
         raise InvalidError(f"there is no priority {value!r}", hint=hint) from None
 
 
-def time_of(value: str | datetime | None) -> datetime | None:
+def time_of(value: Any) -> datetime | None:
     """A time: in ISO 8601, or so long from now, as in `2d`, `3h` or `45m`.
 
     Raises:
@@ -185,14 +202,29 @@ def time_of(value: str | datetime | None) -> datetime | None:
     """
     if value is None or isinstance(value, datetime):
         return value
-    found = _DURATION.fullmatch(value.strip())
+    text = str(value).strip()
+    found = _DURATION.fullmatch(text)
     try:
         if found:
             return now() + timedelta(**{_UNITS[found[2]]: int(found[1])})
-        return parse_time(value.strip())
+        return parse_time(text)
     except (ValueError, OverflowError):
         hint = "write it as 2025-01-15T10:30:00Z, or as a time from now: 2d, 3h, 45m"
-        raise InvalidError(f"{value!r} is no time", hint=hint) from None
+        raise InvalidError(f"{text!r} is no time", hint=hint) from None
+
+
+def _run(messenger: Messenger, task: Callable[..., Any], element: ExecElement) -> Any:
+    params = _fitted(task, element)
+    if element.task in BUILT_IN:
+        return task(messenger, **params)
+    try:
+        return task(messenger, **params)
+    except MessengerError:
+        raise
+    except Exception as error:
+        raise InvalidError.of(
+            (_at(element, Problem(f"the task {element.task!r} failed: {error!r}", "mend the plugin that adds it")),), ""
+        ) from error
 
 
 def _would_do(messenger: Messenger, tasks: Mapping[str, Callable[..., Any]], element: ExecElement) -> Any:
@@ -206,8 +238,8 @@ def _would_do(messenger: Messenger, tasks: Mapping[str, Callable[..., Any]], ele
         prepared = messenger.prepare([draft_of(messenger, **params)], strict=strict)
         return {"messages": [message.to_mapping() for message in prepared]}
     if task is receive_message:
-        messenger.config.require_agent(params["agent"])
-        priority_of(params.get("priority"))
+        agent, priority = messenger.config.require_agent(params["agent"]), priority_of(params.get("priority"))
+        Wanted(agent, params.get("type_filter"), priority, params.get("limit"))
         if params.get("type_filter") is not None:
             messenger.types.schema_of(params["type_filter"])
     return {name: value for name, value in params.items() if value is not None}
@@ -217,25 +249,42 @@ def _fitted(task: Callable[..., Any], element: ExecElement) -> dict[str, Any]:
     """The element's params as the task takes them: text becomes a number or a truth value where no text is wanted.
 
     Raises:
-        InvalidError: where one is unknown or missing.
+        InvalidError: where one is unknown, missing, or of the wrong kind.
     """
     takes = list(inspect.signature(task).parameters.values())[1:]
     known = {one.name: one for one in takes if one.kind is not one.VAR_KEYWORD}
-    names = [*known, *(Draft.__dataclass_fields__ if len(known) < len(takes) else ())]
-    for name in element.params:
+    kinds = {name: _kind_of(one.annotation) for name, one in known.items() if one.annotation is not one.empty}
+    if len(known) < len(takes):  # the fields of a draft
+        kinds.update({name: _kind_of(one.type) for name, one in Draft.__dataclass_fields__.items()})
+    names = {**known, **kinds}
+    params = {name: value for name, value in element.params.items() if value is not None}
+    for name in params:
         if name not in names:
             hint = _near(name, names) or f"it takes {', '.join(names)}"
             raise InvalidError(f"{element.task} has no parameter {name!r}", hint=hint)
-    missing = [one.name for one in known.values() if one.default is one.empty and one.name not in element.params]
+    missing = [one.name for one in known.values() if one.default is one.empty and one.name not in params]
     if missing:
         raise InvalidError(f"{element.task} needs the parameter {missing[0]!r}", hint='add a <param name="...">')
-    return {name: _as_wanted(value, known.get(name)) for name, value in element.params.items()}
+    return {name: _as_wanted(name, value, kinds.get(name)) for name, value in params.items()}
 
 
-def _as_wanted(value: Any, parameter: inspect.Parameter | None) -> Any:
-    if parameter is None or not isinstance(value, str) or "str" in str(parameter.annotation):
+def _kind_of(annotation: Any) -> str | None:
+    """The word for a plain type, `str` or `int | None`; None for any other."""
+    words = set(re.findall(r"\w+", str(annotation))) - {"None", "class"}
+    return words.pop() if len(words) == 1 and words <= _KINDS.keys() else None
+
+
+def _as_wanted(name: str, value: Any, kind: str | None) -> Any:
+    if kind is None:
         return value
-    return value if parameter.annotation is parameter.empty else resolve(value)
+    types, words = _KINDS[kind]
+    found = value
+    if kind != "str" and isinstance(value, str) and value:
+        with suppress(ValueError):  # a number that JSON can't hold stays text, and is refused as that
+            found = resolve(value)
+    if found is None or (isinstance(found, types) and (kind == "bool" or not isinstance(found, bool))):
+        return found
+    raise InvalidError(f"{name}: wanted {words}, found {show(value)}", hint="mend the param")
 
 
 def _at(element: ExecElement, problem: Problem) -> Problem:

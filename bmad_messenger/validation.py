@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path as File
@@ -9,13 +10,13 @@ from typing import Any
 
 from bmad_messenger.config import Config
 from bmad_messenger.errors import MessengerError, NotFoundError, Problem
+from bmad_messenger.files import read_text
 from bmad_messenger.findings import Source
 from bmad_messenger.message import ALL, ID_PATTERN, Message
 from bmad_messenger.message_types import MessageTypes, check_message
 from bmad_messenger.outbox import Outbox
 from bmad_messenger.practices import check_artifact_paths, check_practices, check_route
 from bmad_messenger.project_files import SUFFIX, Kind, check_document
-from bmad_messenger.queue.file import read_text
 from bmad_messenger.queue.view import Check, checked_view
 from bmad_messenger.routes import Routes
 from bmad_messenger.store import Store
@@ -52,15 +53,15 @@ class _Validator:
 
     def project(self) -> Iterator[Problem]:
         project = self.store.project
-        for path in (project.config, *sorted(project.schemas.glob(f"*{SUFFIX}")), project.queue):
-            if path.exists():
+        for path in (project.config, *self.outbox.types.files.values(), project.queue):
+            if os.path.lexists(path):
                 yield from self.file(path)
         for message_id in self.store.archive.ids():
             yield from self.file(self.store.archive.path(message_id))
         yield from self._lost()
 
     def file(self, path: File) -> Iterator[Problem]:
-        name = self.store.project.name(path.resolve() if path.exists() else path)
+        name = self.store.project.name(File(os.path.realpath(path)) if os.path.exists(path) else path)
         try:
             text = read_text(path, name)
             if text is None:

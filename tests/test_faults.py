@@ -41,27 +41,29 @@ OWN_FILES = {
 
 
 class Calls:
-    """Counts the file-system calls made under `watched`, and lets `trip` act at the call number `at` (from 0)."""
+    """Counts the calls that concern the files of a project, and lets `trip` act at the call number `at` (from 0)."""
 
-    def __init__(self, names: tuple[str, ...], trip: Callable[[str, Callable[..., Any], Any], Any], at: int = -1):
+    def __init__(self, names: tuple[str, ...], trip: Callable[..., Any], at: int = -1):
         self.names, self.trip, self.at = names, trip, at
         self.made: list[str] = []
 
     @contextmanager
-    def watched(self) -> Iterator[None]:
+    def watched(self, root: Path) -> Iterator[None]:
         places: list[tuple[Any, str]] = [(os, name) for name in self.names]
         places += [(builtins, "open"), (io, "open"), (fcntl, "flock")]
         with pytest.MonkeyPatch.context() as patch:
             for module, name in places:
-                patch.setattr(module, name, self._counted(getattr(module, name)))
+                patch.setattr(module, name, self._counted(getattr(module, name), str(root)))
             yield
 
-    def _counted(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        def counted(*args: Any, **options: Any) -> Any:
+    def _counted(self, call: Callable[..., Any], root: str) -> Callable[..., Any]:
+        def counted(file: Any, *args: Any, **options: Any) -> Any:
+            if not isinstance(file, int) and not os.fspath(file).startswith(root):
+                return call(file, *args, **options)
             self.made.append(call.__name__)
             if len(self.made) - 1 != self.at:
-                return call(*args, **options)
-            return self.trip(call.__name__, call, *args, **options)
+                return call(file, *args, **options)
+            return self.trip(call, file, *args, **options)
 
         return counted
 
@@ -131,7 +133,7 @@ def with_a_message_removed(root: Path) -> None:
 
 
 def send(messenger: Messenger) -> dict[str, list[str]]:
-    return {"sent": [note(messenger, "new"), note(messenger, "newer")]}
+    return {"sent": [note(messenger, "new")]}
 
 
 def receive(messenger: Messenger) -> dict[str, list[str]]:
@@ -144,7 +146,7 @@ def close(messenger: Messenger) -> dict[str, list[str]]:
 
 
 def reply(messenger: Messenger) -> dict[str, list[str]]:
-    messenger.reply(id_of(messenger, "first"), "answer")
+    messenger.reply(messenger.list()[0].message_id, "answer")
     return {"sent": ["answer"]}
 
 
@@ -237,7 +239,7 @@ def test_an_error_at_any_call_is_told_and_loses_nothing(
         root = fresh()
         told: dict[str, list[str]] = {}
         try:
-            with Calls(names, failing(number), at).watched():
+            with Calls(names, failing(number), at).watched(root):
                 told = operation.run(Messenger.open(root))
         except MessengerError as error:
             assert error.problem.hint
@@ -252,18 +254,18 @@ def calls_of(
     """The calls that the operation makes, and what it tells, in a process that has read what is read but once."""
     operation.run(Messenger.open(fresh()))
     root, calls = fresh(), Calls(names, trip=die)
-    with calls.watched():
+    with calls.watched(root):
         told = operation.run(Messenger.open(root))
     assert len(calls.made) > 10
     return calls.made, told
 
 
-def die(name: str, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
+def die(call: Callable[..., Any], *args: Any, **options: Any) -> Any:
     """Ends the process in place of the call."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def die_half_way(name: str, call: Callable[..., Any], descriptor: int, content: bytes) -> Any:
+def die_half_way(call: Callable[..., Any], descriptor: int, content: bytes) -> Any:
     """Ends the process when half the bytes are written."""
     call(descriptor, bytes(content)[: len(content) // 2])
     os.kill(os.getpid(), signal.SIGKILL)
@@ -272,8 +274,8 @@ def die_half_way(name: str, call: Callable[..., Any], descriptor: int, content: 
 def failing(number: int) -> Callable[..., Any]:
     """Raises this error in place of the call; a file that fails to close is closed all the same."""
 
-    def fail(name: str, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
-        if name == "close":
+    def fail(call: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        if call.__name__ == "close":
             call(*args, **options)
         raise OSError(number, os.strerror(number))
 
@@ -286,7 +288,7 @@ def run_in_a_fork(operation: Operation, root: Path, calls: Calls) -> tuple[bool,
     child = os.fork()
     if not child:
         try:
-            with calls.watched():
+            with calls.watched(root):
                 told = operation.run(Messenger.open(root))
             os.write(mouth, json.dumps(told).encode())
             os._exit(0)

@@ -114,7 +114,7 @@ def agents(as_json: Json = False, project: Project = None) -> None:
 
 def _require_name(name: str | None, example: bool) -> None:
     if example and name is None:
-        raise UsageError("--example of what?", hint="name one of those that are listed without it")
+        raise UsageError("--example needs a name", hint="give one of those that are listed without it")
 
 
 def _write_payload(payload: Mapping[str, Any], as_json: bool) -> None:

@@ -1,13 +1,13 @@
 """`exec`: run the `<exec>` elements of a file."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from textwrap import indent
 from typing import Annotated, Any
 
 import typer
 
 from bmad_messenger.cli.errors import warn
-from bmad_messenger.cli.message_text import message_text, one_line
+from bmad_messenger.cli.message_text import message_text
 from bmad_messenger.cli.options import Json, Project
 from bmad_messenger.cli.output import write, write_json_list
 from bmad_messenger.cli.sources import read_source, source_name
@@ -15,7 +15,7 @@ from bmad_messenger.errors import UsageError
 from bmad_messenger.exec_reader import read_exec
 from bmad_messenger.message import Message
 from bmad_messenger.messenger import Messenger
-from bmad_messenger.tasks import Outcome, check_all, run_all
+from bmad_messenger.tasks import BUILT_IN, Outcome, check_all, run_all
 from bmad_messenger.yaml.render import render_inline, render_mapping
 
 
@@ -30,7 +30,10 @@ def exec_file(
     as_json: Json = False,
     project: Project = None,
 ) -> None:
-    """Run every <exec> element of a file, in order, once all are checked.
+    """Run the <exec> elements of a file.
+
+    All are checked first, then run in order. {project-root} and {output_folder} stand for paths in the project,
+    {{NAME}} for what the config or --var says.
 
     \b
     Example:
@@ -49,8 +52,7 @@ def exec_file(
         write(f"No <exec> elements in {source_name(file)}.\n")
     for outcome in outcomes:
         element = outcome.element
-        write(f"{element.path}:{element.line}: {element.task}\n")
-        write(indent("\n".join(_texts(outcome.value, dry_run)), "  "))
+        write(f"{element.path}:{element.line}: {element.task}\n{indent(_text(outcome), '  ')}")
 
 
 def _assignment(text: str) -> tuple[str, str]:
@@ -65,9 +67,13 @@ def _document(outcome: Outcome) -> dict[str, Any]:
     return {"task": element.task, "path": element.path, "line": element.line, "value": outcome.value}
 
 
-def _texts(value: Any, dry_run: bool) -> Iterator[str]:
-    """What a step leaves behind, in pieces that end a line: messages in full where they came, by their ids where they went."""
-    if not isinstance(value, Mapping):
-        yield f"{render_inline(value)}\n"
-    elif "agent" in value and "messages" in value:
-        pass
+def _text(outcome: Outcome) -> str:
+    """What a step leaves behind: the ids of messages that were sent, whole messages that came, and else its value."""
+    value = outcome.value
+    if outcome.element.task in BUILT_IN and ("message_id" in value or "messages" in value):
+        messages = [Message.from_mapping(mapping) for mapping in value.get("messages", [value])]
+        if outcome.element.task == "receive-message" or not all(message.message_id for message in messages):
+            return "\n".join(map(message_text, messages)) or f"No messages wait for {value['agent']}.\n"
+        return "".join(f"{message.message_id}\n" for message in messages)
+    lines = render_mapping(value, 0) if isinstance(value, Mapping) else [render_inline(value)]
+    return "".join(f"{line}\n" for line in lines)

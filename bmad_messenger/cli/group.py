@@ -49,7 +49,7 @@ class CommandGroup(TyperGroup):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.commands: Any = _Built()
-        self._plugin_commands: dict[str, Function] | None = None
+        self._plugin_commands: dict[str, TyperCommand] | None = None
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The names of all commands; plugins that can't be asked are left out, with a warning."""
@@ -65,8 +65,7 @@ class CommandGroup(TyperGroup):
         if cmd_name in COMMANDS:
             command: TyperCommand = self.commands[cmd_name]
             return command
-        added = self._added(ctx)
-        return _build(cmd_name, added[cmd_name]) if cmd_name in added else None
+        return self._added(ctx).get(cmd_name)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """The name, the command and the arguments that are left for it.
@@ -89,7 +88,7 @@ class CommandGroup(TyperGroup):
         added = [name for name in names if name not in COMMANDS]
         for title, section in {**SECTIONS, "From plugins": added}.items():
             rows = [
-                (name.ljust(width), command.get_short_help_str(formatter.width))
+                (name.ljust(width), command.get_short_help_str(limit=1000))
                 for name in section
                 if (command := self.get_command(ctx, name))
             ]
@@ -97,7 +96,7 @@ class CommandGroup(TyperGroup):
                 with formatter.section(title):
                     formatter.write_dl(rows)
 
-    def _added(self, ctx: Any) -> Mapping[str, Function]:
+    def _added(self, ctx: Any) -> Mapping[str, TyperCommand]:
         if self._plugin_commands is None:
             arguments = (ctx.find_root().obj or {}).get("arguments", ())
             self._plugin_commands = _plugin_commands(_project_in(arguments))
@@ -131,8 +130,8 @@ def _build(name: str, function: Function) -> TyperCommand:
     return command
 
 
-def _plugin_commands(project: str | None) -> dict[str, Function]:
-    """The functions that plugins add, by command; outside a project those of every plugin that is installed.
+def _plugin_commands(project: str | None) -> dict[str, TyperCommand]:
+    """The commands that plugins add, by name; outside a project those of every plugin that is installed.
 
     Raises:
         InvalidError: where a plugin is broken, or takes the name of another's command.
@@ -140,16 +139,18 @@ def _plugin_commands(project: str | None) -> dict[str, Function]:
     from bmad_messenger.messenger import Messenger
     from bmad_messenger.plugins.loading import Plugins
 
-    commands: dict[str, Function] = {}
+    commands: dict[str, TyperCommand] = {}
 
     def take(plugin: str, added: Mapping[str, Function] | None) -> None:
+        hint = f"mend it, or switch it off with `plugins: {{disable: [{plugin}]}}` in config.yaml"
         for name, function in (added or {}).items():
             if name in COMMANDS or name in commands:
-                raise InvalidError(
-                    f"the plugin {plugin!r} adds the command {name!r}, which there is already",
-                    hint=f"rename it, or switch the plugin off with `plugins: {{disable: [{plugin}]}}` in config.yaml",
-                )
-            commands[name] = function
+                raise InvalidError(f"the plugin {plugin!r} adds the command {name!r}, which exists", hint=hint)
+            try:
+                commands[name] = _build(name, function)
+            except Exception as error:
+                message = f"the command {name!r} of the plugin {plugin!r} is broken: {error!r}"
+                raise InvalidError(message, hint=hint) from error
 
     try:
         plugins = Messenger.open(project).plugins

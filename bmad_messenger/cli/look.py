@@ -28,7 +28,7 @@ def show(message_id: MessageId, as_json: Json = False, project: Project = None) 
 
 
 def thread(message_id: MessageId, as_json: Json = False, project: Project = None) -> None:
-    """Show a message with all that it answers and all that answers it, oldest first.
+    """Show a message with what it answers and what answers it.
 
     \b
     Example:

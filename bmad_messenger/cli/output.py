@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from io import TextIOWrapper
 from typing import Any, Final, TextIO
@@ -41,18 +41,39 @@ def write_json(document: Mapping[str, Any]) -> None:
     _emit(f"{json_text(document, indent=2 if _is_terminal(sys.stdout) else None)}\n")
 
 
+def write_json_list(key: str, items: Iterable[Mapping[str, Any]]) -> None:
+    """Write one JSON document that holds a list, each item as soon as there is one. Raises what `write` does.
+
+    Where `items` raises after the first, the document is still ended.
+    """
+    opening = f'{{"{key}": ['
+    separator = opening
+    try:
+        for item in items:
+            _emit(f"{separator}{json_text(item)}")
+            separator = ", "
+        if separator == opening:
+            _emit(opening)
+            separator = ""
+    finally:
+        if separator != opening:
+            _emit("]}\n")
+
+
 def write_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str) -> None:
     """Write rows under their columns' names, or `empty` where there is none. Raises what `write` does.
 
     A pipe gets plain columns, nothing wrapped and nothing cut; a terminal a table that fits.
     """
+    from bmad_messenger.cli.table import drawn_table, plain_table
+
     clean = [[printable(cell, lines=False) for cell in row] for row in rows]
     if not clean:
         _emit(f"{empty}\n")
     elif _is_terminal(sys.stdout):
-        _emit(_drawn_table(columns, clean))
+        _emit(drawn_table(columns, clean, colour=wants_colour(sys.stdout)))
     else:
-        _emit(_plain_table([[column.upper() for column in columns], *clean]))
+        _emit(plain_table(columns, clean))
 
 
 def json_text(document: Mapping[str, Any], *, indent: int | None = None) -> str:
@@ -100,29 +121,6 @@ def _give_up_stdout() -> None:
     """Let what is left in stdout's buffer go nowhere, so that the interpreter does not fail on it when it ends."""
     with suppress(OSError, ValueError):  # a stdout without a file has nothing to give up
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _plain_table(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "".join(f"{line.rstrip()}\n" for line in lines)
-
-
-def _drawn_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for number, column in enumerate(columns):
-        table.add_column(column, no_wrap=number == 0, overflow="fold")
-    for row in rows:
-        table.add_row(*map(Text, row))  # as text: `[red]` in a cell is what it says, and no colour
-    console = Console(no_color=not wants_colour(sys.stdout))
-    with console.capture() as capture:
-        console.print(table)
-    return capture.get()
 
 
 def _is_terminal(stream: TextIO | None) -> bool:

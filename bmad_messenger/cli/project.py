@@ -15,7 +15,9 @@ from bmad_messenger.messenger import Messenger
 
 
 def init(as_json: Json = False, project: Project = None) -> None:
-    """Make _bmad-output/messenger/ in the project, or else here; what exists stays as it is.
+    """Make _bmad-output/messenger/; what exists stays as it is.
+
+    It is made in the project around the working directory, or else right there.
 
     \b
     Example:
@@ -36,7 +38,9 @@ def sync(
     as_json: Json = False,
     project: Project = None,
 ) -> None:
-    """Settle queue and archive, and finish what a crash or a failed plugin left undone.
+    """Settle queue and archive.
+
+    What a crash or a failed plugin left undone is finished, and what came from other clones enters the queue.
 
     \b
     Example:
@@ -72,7 +76,9 @@ def plugins(as_json: Json = False, project: Project = None) -> None:
 
 
 def demo(as_json: Json = False, project: Project = None) -> None:
-    """Play the whole chain of handoffs, in a throw-away project or in the one that --project names.
+    """Play the whole chain of handoffs in a throw-away project.
+
+    With --project it is played there.
 
     \b
     Example:

@@ -39,7 +39,9 @@ def receive_message(
     as_json: Json = False,
     project: Project = None,
 ) -> None:
-    """Print an agent's messages, most urgent first, and mark them read.
+    """Print an agent's messages and mark them read.
+
+    The most urgent comes first. Read is not done: `done ID` says that the work was taken over.
 
     \b
     Example:
@@ -64,10 +66,11 @@ def _take(messenger: Messenger, agent: str, claim: float | None, wait: float | N
         if claim is None:
             return messenger.receive(agent, peek=True, **wanted)
         return messenger.claim(agent, claim, **wanted)
-    deadline = time.monotonic() + wait
+    deadline, left = time.monotonic() + wait, wait
     while True:
-        found = messenger.wait(agent, max(0.0, deadline - time.monotonic()), **wanted)
+        found = messenger.wait(agent, left, **wanted)
         if claim is not None:
             found = messenger.claim(agent, claim, **wanted)
-        if found:  # else another worker was faster
+        if found:
             return found
+        left = max(0.0, deadline - time.monotonic())  # another worker was faster

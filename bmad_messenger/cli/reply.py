@@ -57,9 +57,9 @@ def reply(
         priority=Priority.parse(priority) if priority else None,
         idempotency_key=idempotency_key,
     )
-    if done:
-        messenger.close(message_id)
     if as_json:
         write_json(answer.to_mapping())
     else:
         write_lines([answer.message_id])
+    if done:
+        messenger.close(answer.reply_to or message_id)

@@ -1,8 +1,6 @@
 """`send-message`: send one message, or one on each route of a trigger."""
 
-import re
-from datetime import datetime, timedelta
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
@@ -12,8 +10,8 @@ from bmad_messenger.cli.message_text import one_line
 from bmad_messenger.cli.options import Assignments, FromAgent, IdempotencyKey, Json, Payload, PriorityName, Project
 from bmad_messenger.cli.output import write_json, write_lines
 from bmad_messenger.cli.payload import payload_of
-from bmad_messenger.message import ALL, Draft, Priority, now, parse_time
 from bmad_messenger.messenger import Messenger
+from bmad_messenger.tasks import draft_of
 
 
 def send_message(
@@ -61,16 +59,17 @@ def send_message(
         --set context_summary="PRD complete" --set next_actions='[Design the architecture]'
     """
     messenger = Messenger.open(project, report=warn)
-    draft = Draft(
+    draft = draft_of(
+        messenger,
         type=type,
         from_agent=from_agent,
         to_agent=to_agent,
-        to_agents=_several(to_agents) if to_agents is not None else None,
+        to_agents=to_agents,
         payload=payload_of(payload, assignments, messenger.config.limits.payload_bytes),
-        priority=Priority.parse(priority) if priority else None,
+        priority=priority,
         route=route,
         reply_to=reply_to,
-        expires=_moment(expires) if expires is not None else None,
+        expires=expires,
         idempotency_key=idempotency_key,
     )
     messages = (messenger.prepare if dry_run else messenger.send_many)([draft], strict=strict)
@@ -81,21 +80,3 @@ def send_message(
         write_lines([f"Valid, and not sent: {one_line(message)}." for message in messages])
     else:
         write_lines([message.message_id for message in messages])
-
-
-def _several(names: str) -> tuple[str, ...] | str:
-    return ALL if names == ALL else tuple(name.strip() for name in names.split(","))
-
-
-def _moment(text: str) -> datetime:
-    """The time that ISO 8601 text names, or the one that is so long from now."""
-    duration = _DURATION.fullmatch(text)
-    try:
-        return now() + timedelta(**{_UNITS[duration[2]]: int(duration[1])}) if duration else parse_time(text)
-    except (ValueError, OverflowError):
-        wanted = "give a time such as 2025-01-16T17:00:00Z, or a duration such as 45m, 3h or 2d"
-        raise typer.BadParameter(f"{text!r} is no time; {wanted}", param_hint="--expires") from None
-
-
-_DURATION: Final = re.compile(r"([0-9]{1,9})([smhdw])")
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}

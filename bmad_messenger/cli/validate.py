@@ -1,5 +1,6 @@
 """`validate`: every problem of a project's files, with its place."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -21,13 +22,15 @@ def validate(
     as_json: Json = False,
     project: Project = None,
 ) -> None:
-    """Check the queue, the archive, the config and the routes; exit code 3 where there is an error.
+    """Check the queue, the archive, the config and the routes.
+
+    The exit code is 3 where there is an error, and 0 where there are warnings alone.
 
     \b
     Example:
       bmad-messenger validate --format github
     """
-    problems = Messenger.open(project).validate(files or ())
+    problems = _problems(project, files or [])
     if as_json:
         write_json({"problems": [{**problem.to_mapping(), "severity": problem.severity} for problem in problems]})
     elif format == "github":
@@ -37,6 +40,13 @@ def validate(
         write_lines([_line(problem) for problem in problems], empty="No problems.")
     if any(problem.severity == "error" for problem in problems):
         raise typer.Exit(InvalidError.exit_code)
+
+
+def _problems(project: Path | None, files: list[Path]) -> Sequence[Problem]:
+    try:
+        return Messenger.open(project).validate(files)
+    except InvalidError as error:  # of the config or a plugin, without which nothing else can be judged
+        return error.problems or (error.problem,)
 
 
 def _line(problem: Problem) -> str:

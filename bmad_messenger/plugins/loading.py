@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import pluggy
 
-from bmad_messenger.errors import InvalidError
+from bmad_messenger.errors import InvalidError, MessengerError
 from bmad_messenger.plugins import archive, spec
 
 BUILT_IN: Final[Mapping[str, object]] = {"archive": archive}
@@ -46,7 +46,7 @@ class Plugins:
         self._manager = pluggy.PluginManager(spec.NAME)
         self._manager.add_hookspecs(spec)
         self._versions: dict[str, str] = {}
-        self._disabled = tuple(disabled)
+        self._disabled = sorted(disabled)
         for name in disabled:
             self._manager.set_blocked(name)
         for name, plugin in BUILT_IN.items():
@@ -63,21 +63,22 @@ class Plugins:
 
         Raises:
             InvalidError: where the hook itself fails.
+            MessengerError: what `take` raises.
         """
-        for name, call in self._calls(hook):
+        for name, call in self.calls(hook):
             try:
-                answer = call()
+                take(name, call())
+            except MessengerError:
+                raise
             except Exception as error:
                 raise _broken(name, f"its hook {hook} failed: {error!r}") from error
-            take(name, answer)
 
-    def each(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Any, Exception | None]]:
-        """Call `hook` plugin by plugin: its name, its answer, and what it raised."""
-        for name, call in self._calls(hook):
-            try:
-                yield name, call(**arguments), None
-            except Exception as error:  # reported by the caller: a plugin's failure must not stop the others
-                yield name, None, error
+    def calls(self, hook: str) -> Iterator[tuple[str, Callable[..., Any]]]:
+        """The plugins that implement `hook`, in the order of their turns: each one's name, and what calls it."""
+        for implementation in reversed(getattr(self._manager.hook, hook).get_hookimpls()):
+            others = (p for p in self._manager.get_plugins() if p is not implementation.plugin)
+            call = self._manager.subset_hook_caller(hook, others)
+            yield implementation.plugin_name, _first(call)
 
     def infos(self) -> list[PluginInfo]:
         """All plugins, those that are switched off last."""
@@ -92,12 +93,6 @@ class Plugins:
             if plugin is not None
         ]
         return [*infos, *(PluginInfo(name, None, False, ()) for name in self._disabled)]
-
-    def _calls(self, hook: str) -> Iterator[tuple[str, Callable[..., Any]]]:
-        for implementation in reversed(getattr(self._manager.hook, hook).get_hookimpls()):
-            others = (p for p in self._manager.get_plugins() if p is not implementation.plugin)
-            call = self._manager.subset_hook_caller(hook, others)
-            yield implementation.plugin_name, _first(call)
 
     def _register(self, entry: Any) -> None:
         if entry.name in BUILT_IN:
@@ -132,7 +127,7 @@ def _broken(name: str, why: str) -> InvalidError:
 
 def _unknown_hook(message: str) -> str:
     hooks = [name for name in vars(spec) if not name.startswith("_") and name.islower()]
-    word = message.split("unknown hook ")[-1].split(" ")[0].strip("'\"")
+    word = message.rpartition("unknown hook ")[2].partition(" ")[0].strip("'\"")
     near = get_close_matches(word, hooks, n=1)
     return f"{message}; did you mean {near[0]!r}?" if near else message
 
@@ -140,8 +135,8 @@ def _unknown_hook(message: str) -> str:
 def _entry_points() -> list[Any]:
     """The entry points of installed plugins.
 
-    The packages' metadata is read by `importlib.metadata`, which costs more than a whole send; so it is imported only where a
-    glance at the files finds our group.
+    The packages' metadata is read by `importlib.metadata`, which costs more than a whole send; so it is imported only
+    where a glance at the files finds our group.
     """
     chosen = os.environ.get(CHOSEN_VARIABLE)
     if chosen == "" or not any(_offers_plugins(Path(folder or ".")) for folder in dict.fromkeys(sys.path)):
@@ -149,7 +144,8 @@ def _entry_points() -> list[Any]:
     from importlib.metadata import entry_points
 
     entries = sorted(entry_points(group=spec.NAME), key=lambda entry: entry.name)
-    return [entry for entry in entries if chosen is None or entry.name in chosen.split(",")]
+    names = None if chosen is None else [name.strip() for name in chosen.split(",")]
+    return [entry for entry in entries if names is None or entry.name in names]
 
 
 def _offers_plugins(folder: Path) -> bool:

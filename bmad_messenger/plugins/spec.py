@@ -27,8 +27,8 @@ _spec: Final = pluggy.HookspecMarker(NAME)
 Task = Callable[..., Any]
 """A task that a step can `exec`: a function of the messenger and, by keyword, the step's parameters.
 
-It returns what the step leaves behind: values that JSON can hold. Its parameters, their annotations and the first line of its
-docstring are what `bmad-messenger exec` checks a step against.
+It returns what the step leaves behind: values that JSON can hold. Its parameters and their annotations are what
+`bmad-messenger exec` checks a step against.
 """
 
 
@@ -37,8 +37,8 @@ def message_types() -> Mapping[str, Mapping[str, Any]]:  # type: ignore[empty-bo
     """Add message types.
 
     Returns:
-        For each type its payload's JSON Schema (draft 2020-12). `default_priority` beside the schema's own keywords sets the
-        priority that messages of the type have unless their sender gives one; without it that is medium.
+        For each type its payload's JSON Schema (draft 2020-12). `default_priority` beside the schema's own keywords
+        sets the priority that messages of the type have unless their sender gives one; without it that is medium.
     """
 
 
@@ -65,7 +65,7 @@ def commands() -> Mapping[str, Callable[..., None]]:  # type: ignore[empty-body]
     """Add commands to `bmad-messenger`.
 
     Returns:
-        Functions by the command's name; typer makes their parameters options and arguments, and their docstring the help.
+        Functions by the command's name; typer makes their parameters options and arguments, their docstring the help.
     """
 
 
@@ -78,8 +78,8 @@ def before_send(messenger: Messenger, message: Message) -> Message | None:
         message: the message, complete but for its id, which is empty.
 
     Returns:
-        The message with what the plugin adds, or None to leave it alone. Type, sender and recipients are the sender's
-        to choose: they must stay.
+        The message with what the plugin adds, or None to leave it alone; the next plugin is given that. Type, sender,
+        recipients, date and status are not a plugin's to choose: they must stay.
 
     Raises:
         NotPermittedError: to refuse the message. Nothing is sent then.
@@ -90,8 +90,8 @@ def before_send(messenger: Messenger, message: Message) -> Message | None:
 def after_send(messenger: Messenger, message: Message) -> None:
     """A message is in the queue.
 
-    What is raised here is reported and undoes nothing; `sync` repeats the work, so it must be harmless to do twice for one
-    `message.message_id`.
+    What is raised here is reported and undoes nothing; `sync` repeats the work, so it must be harmless to do twice for
+    one `message.message_id`.
 
     Args:
         messenger: the messenger that sent.

@@ -12,12 +12,12 @@ from typing import Any, Final
 
 from bmad_messenger.errors import DamagedError, InvalidError
 from bmad_messenger.message import KEY_ORDER
-from bmad_messenger.queue.text import LIST, QueueText, unclear
+from bmad_messenger.queue.text import LIST, QueueText
 from bmad_messenger.yaml.parse import Document, Path, parse, parse_located
 from bmad_messenger.yaml.render import quote, render_inline, render_key, render_mapping
 
 _BREAK: Final = re.compile(r"\r?\n")
-_KEEPS_BLANKS: Final = re.compile(r"[|>]\d?\+")
+_BLANK_LINES: Final = re.compile(r"(?:[ \t]*\r?\n)*")
 
 
 def append(queue: QueueText, messages: Sequence[Mapping[str, Any]]) -> str:
@@ -27,16 +27,19 @@ def append(queue: QueueText, messages: Sequence[Mapping[str, Any]]) -> str:
         InvalidError: where one can't be written so that it reads back the same.
         DamagedError: where the list is in flow form.
     """
-    items = [render_item(mapping, queue.margin) for mapping in messages]
+    try:
+        items = [render_item(mapping, queue.margin) for mapping in messages]
+    except ValueError as error:
+        raise InvalidError(f"the message can't be written as YAML: {error}", hint="change its payload") from None
     for item, mapping in zip(items, messages, strict=True):
-        if parse(item) != [mapping]:
+        if _parsed(item) != [mapping]:
             raise InvalidError("the message does not read back from YAML as it was given", hint="simplify its payload")
     return append_rendered(queue, items)
 
 
 def append_rendered(queue: QueueText, items: Sequence[str]) -> str:
     """The text with these messages, as `render_item` or `as_item` makes them, after the last one."""
-    _require_block(queue)
+    queue.require_block()
     text, eol = queue.text, queue.line_end
     if queue.list_at < 0:
         text += f"{_missing_end(text, eol)}messages:{eol}"
@@ -46,7 +49,7 @@ def append_rendered(queue: QueueText, items: Sequence[str]) -> str:
         separator = ""
     else:
         at = queue.end if queue.end == len(text) else queue.span(len(queue) - 1)[1]
-        separator = "" if _KEEPS_BLANKS.search(queue.item(len(queue) - 1)) or _ends_blank(text[:at]) else eol
+        separator = "" if queue.keeps_blanks(len(queue) - 1) or _ends_blank(text, at) else eol
     before, after = text[:at], text[at:]
     body = eol.join(item.replace("\n", eol) for item in items)
     return f"{before}{_missing_end(before, eol)}{separator}{body}{after}"
@@ -62,7 +65,7 @@ def change(queue: QueueText, changes: Mapping[int, Mapping[str, Any]]) -> str:
     Raises:
         DamagedError: where a message is written so that it can't be edited and read back; nothing is changed.
     """
-    _require_block(queue)
+    queue.require_block()
     pieces: list[str] = []
     done = 0
     for index in sorted(changes):
@@ -100,7 +103,7 @@ def merged(old: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
 
 def remove(queue: QueueText, indexes: Collection[int]) -> str:
     """The text without these messages; with each goes one of the blank lines that set it apart."""
-    _require_block(queue)
+    queue.require_block()
     for index in sorted(indexes, reverse=True):
         queue = _without_item(queue, index)
     if len(queue) or not indexes:
@@ -136,19 +139,16 @@ def as_record(item: str, margin: int) -> str:
     return "\n".join(render_mapping(mapping, 0)) + "\n"
 
 
-def _require_block(queue: QueueText) -> None:
-    if queue.in_flow:
-        message = "the messages are in brackets, which can't be edited safely"
-        raise unclear(queue.text, max(queue.list_at, 0), queue.path, message)
-
-
 def _without_item(queue: QueueText, index: int) -> QueueText:
     text = queue.text
     start, end = queue.span(index)
     is_last = index + 1 == len(queue)
     blank_after = _BREAK.match(text, end)
-    blank_before = _ends_blank(text[:start])
-    if blank_after and (blank_before or index == 0 or not is_last):
+    blank_before = _ends_blank(text, start)
+    if index and queue.keeps_blanks(index - 1):  # the message above would keep the blank lines below as its own
+        blank_lines = _BLANK_LINES.match(text, end)
+        end = blank_lines.end() if blank_lines else end
+    elif blank_after and (blank_before or index == 0 or not is_last):
         end = blank_after.end()
     elif blank_before and is_last:
         start = text.rfind("\n", 0, start - 1) + 1
@@ -235,5 +235,5 @@ def _missing_end(text: str, eol: str) -> str:
     return "" if not text or text.endswith("\n") else eol
 
 
-def _ends_blank(text: str) -> bool:
-    return text.endswith(("\n\n", "\n\r\n"))
+def _ends_blank(text: str, at: int) -> bool:
+    return text.endswith(("\n\n", "\n\r\n"), 0, at)

@@ -14,13 +14,14 @@ from typing import Final, Generic, TypeVar
 
 from bmad_messenger import message
 from bmad_messenger.config import Limits, Project
-from bmad_messenger.errors import DamagedError, InvalidError, LockTimeoutError, StorageError
-from bmad_messenger.files import make_folder, publish
+from bmad_messenger.errors import DamagedError, LockTimeoutError, MessengerError, StorageError
+from bmad_messenger.files import decode, make_folder, open_own, open_regular, publish, read_text, refusals
 from bmad_messenger.queue.journal import UNCHECKED, Journal, digest
 
 T = TypeVar("T")
 _BOM: Final = "\ufeff"
 _ATTEMPTS: Final = 50
+_HOLDER_BYTES: Final = 4096
 
 LOCK_NAME: Final = ".queue.lock"
 HOLDER_NAME: Final = ".queue.lock.holder"
@@ -77,12 +78,11 @@ class QueueFile:
         Raises:
             DamagedError: where it is too large or not UTF-8.
         """
-        try:
-            content, stamp = _read_settled(self.path, self.limits.queue_bytes)
-        except FileNotFoundError:
-            return Snapshot("", digest(b"", self.flavour))
-        except OSError as error:
-            raise StorageError.of_os(error, "read", self.name) from error
+        with refusals("read", self.name):
+            try:
+                content, stamp = _read_settled(self.path, self.name, self.limits.queue_bytes)
+            except FileNotFoundError:
+                return Snapshot("", digest(b"", self.flavour))
         if content is None:
             raise DamagedError(
                 f"{self.name} is larger than {self.limits.queue_bytes} bytes",
@@ -140,7 +140,8 @@ class QueueFile:
             self._sign()
             yield
         finally:
-            lock.release()
+            with suppress(OSError):  # the work is done; the lock goes with its object, or at last with the process
+                lock.release()
 
     def note(self, snapshot: Snapshot, entered: tuple[str, ...]) -> None:
         """Remember that this version is good, and which of its messages are new here."""
@@ -151,12 +152,9 @@ class QueueFile:
         """Whether the file was still the one read, and was replaced."""
         assert change.text is not None
         content = f"{_BOM if before.has_bom else ''}{change.text}".encode()
-        try:
-            if _stamp_of(self.path) != before.stamp:
+        with refusals("write", self.name):
+            if not publish(self.path, content, still=lambda: _stamp_of(self.path) == before.stamp):
                 return False
-            publish(self.path, content)
-        except OSError as error:
-            raise StorageError.of_os(error, "write", self.name) from error
         with suppress(OSError):  # the journal may lag: that costs a check, not a message
             known = digest(content, self.flavour) if change.is_clean else UNCHECKED
             self.journal.note(known, entered=change.entered, left=change.left)
@@ -168,56 +166,32 @@ class QueueFile:
         word = {"pid": os.getpid(), "host": socket.gethostname(), "command": command[:100]}
         word["since"] = message.format_time(message.now())
         with suppress(OSError):  # only the wording of somebody's error depends on it
-            (self.project.folder / HOLDER_NAME).write_text(json.dumps(word), "utf-8")
+            descriptor = open_own(self.project.folder / HOLDER_NAME, os.O_WRONLY | os.O_CREAT)
+            try:  # not truncated, which some file systems answer with a write to the disk: the first line counts
+                os.write(descriptor, f"{json.dumps(word)}\n".encode())
+            finally:
+                os.close(descriptor)
 
     def _holder(self) -> str:
         try:
-            word = json.loads((self.project.folder / HOLDER_NAME).read_text("utf-8"))
+            text = read_text(self.project.folder / HOLDER_NAME, HOLDER_NAME, _HOLDER_BYTES) or ""
+            word = json.loads(text.partition("\n")[0])
             return f"process {word['pid']} ({word['command']}) on {word['host']} holds it since {word['since']}"
-        except (OSError, ValueError, KeyError, TypeError):
+        except (MessengerError, ValueError, KeyError, TypeError):
             return "who holds it is not known"
 
 
-def decode(content: bytes, name: str) -> str:
-    """The text of a file.
-
-    Raises:
-        DamagedError: with the place of the first byte that is not UTF-8.
-    """
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        before = content[: error.start].decode("utf-8")
-        raise DamagedError(
-            f"byte 0x{content[error.start]:02x} is not UTF-8",
-            hint="save the file as UTF-8",
-            path=name,
-            line=before.count("\n") + 1,
-            column=len(before) - before.rfind("\n"),
-        ) from None
-
-
-def read_text(path: Path, name: str) -> str | None:
-    """The text of a small file without its byte-order mark; None where there is none."""
-    try:
-        return decode(path.read_bytes(), name).removeprefix(_BOM)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise StorageError.of_os(error, "read", name) from error
-
-
-def _read_settled(path: Path, limit: int) -> tuple[bytes | None, tuple[int, int, int]]:
+def _read_settled(path: Path, name: str, limit: int) -> tuple[bytes | None, tuple[int, int, int]]:
     """The bytes and the stamp of a file that did not change while it was read; None for the bytes over `limit`."""
     for _ in range(_ATTEMPTS):
-        with path.open("rb") as file:
+        with open_regular(path, name) as file:
             status = os.fstat(file.fileno())
             if status.st_size > limit:
                 return None, _stamp(status)
-            content = file.read(limit + 1)
+            content = file.read(status.st_size + 1)  # no more: a buffer of the limit's size would have to be cleared
             if _stamp(os.fstat(file.fileno())) == _stamp(status) and len(content) == status.st_size:
                 return content, _stamp(status)
-    raise InvalidError(f"{path.name} keeps changing while it is read", hint="try again", path=path.name)
+    raise DamagedError(f"{name} keeps changing while it is read", hint="try again", path=name)
 
 
 def _stamp_of(path: Path) -> tuple[int, int, int] | None:

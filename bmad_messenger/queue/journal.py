@@ -12,25 +12,29 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from bmad_messenger.files import publish
+from bmad_messenger.errors import DamagedError
+from bmad_messenger.files import open_own, open_regular, publish
 
-_LINE: Final = re.compile(r"([0-9a-f]{32})((?: [+-]MSG-[0-9a-f-]+)*)")
+_DIGEST: Final = 32  # hex digits
+_LINE: Final = re.compile(rb"([0-9a-f]{32})((?: [+-]MSG-[0-9a-f-]+)*)")
 _TAIL: Final = 16_384
 _A_LINE: Final = 100
 _COMPACT_AT: Final = 1_048_576
 
-UNCHECKED: Final = "0" * 32
+UNCHECKED: Final = "0" * _DIGEST
 """Stands for the digest of a text that holds something wrong: it must be checked again."""
 
 
 def digest(content: bytes, flavour: str) -> str:
     """What the journal knows a text by; `flavour` names the rules that it was checked with."""
-    return hashlib.sha256(flavour.encode() + b"\0" + content).hexdigest()[:32]
+    hashed = hashlib.sha256(flavour.encode() + b"\0")
+    hashed.update(content)
+    return hashed.hexdigest()[:_DIGEST]
 
 
 class Journal:
@@ -41,47 +45,61 @@ class Journal:
 
     def recall(self, digest: str) -> tuple[bool, bool]:
         """Whether the text with this digest was found good lately, and whether it is the last that this clone saw."""
-        lines = self._tail()
+        try:
+            lines = self._lines(_TAIL)
+        except OSError:  # as good as lost
+            return False, False
         word = digest.encode()
         return any(line.startswith(word) for line in lines), bool(lines) and lines[-1].startswith(word)
 
     def held(self) -> set[str]:
         """The ids of the messages that entered this clone's queue and did not leave it by a command."""
-        ids: set[str] = set()
-        with suppress(FileNotFoundError):
-            for line in self.path.read_text("utf-8", "replace").split("\n")[:-1]:
-                if found := _LINE.fullmatch(line):
-                    for change in found[2].split():
-                        (ids.add if change[0] == "+" else ids.discard)(change[1:])
-        return ids
+        try:
+            return _held(self._lines())
+        except OSError:  # as good as lost
+            return set()
 
     def note(self, digest: str, *, entered: Iterable[str] = (), left: Iterable[str] = ()) -> None:
         """Add the version with this digest. A torn line, after a crash, is skipped by every reader."""
         words = [*(f"+{name}" for name in entered), *(f"-{name}" for name in left)]
-        lines = (" ".join((digest, *words[at : at + _A_LINE])) for at in range(0, max(len(words), 1), _A_LINE))
-        descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+        descriptor = open_own(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
         try:
             size = os.fstat(descriptor).st_size
             torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-            os.write(descriptor, ("\n" * torn + "".join(f"{line}\n" for line in lines)).encode())
+            os.write(descriptor, b"\n" * torn + _version(digest, words))
         finally:
             os.close(descriptor)
 
     def compact(self) -> None:
-        """Rewrite a log that has grown large as one line."""
-        with suppress(FileNotFoundError):
-            lines = self._tail() if self.path.stat().st_size > _COMPACT_AT else []
-            if lines:
-                latest = lines[-1][:32].decode()
-                publish(self.path, " ".join((latest, *(f"+{name}" for name in sorted(self.held())))).encode() + b"\n")
+        """Rewrite a log that has grown large as its last version alone."""
+        with suppress(OSError):  # a long log costs time, and nothing else
+            if self.path.stat().st_size > _COMPACT_AT and (lines := self._lines()):
+                whole = (found for line in reversed(lines) if (found := _LINE.fullmatch(line)))
+                latest = next((found[1].decode() for found in whole), UNCHECKED)
+                publish(self.path, _version(latest, [f"+{one}" for one in sorted(_held(lines))]), follow=False)
 
-    def _tail(self) -> list[bytes]:
-        """The last whole lines."""
+    def _lines(self, last: int | None = None) -> list[bytes]:
+        """The whole lines of the log, or those among its `last` bytes."""
         try:
-            with self.path.open("rb") as file:
+            with open_regular(self.path, self.path.name) as file:
                 size = file.seek(0, os.SEEK_END)
-                file.seek(max(0, size - _TAIL))
+                start = file.seek(0 if last is None else max(0, size - last))
                 lines = file.read().split(b"\n")
-        except FileNotFoundError:
+        except (FileNotFoundError, DamagedError):
             return []
-        return lines[:-1] if size <= _TAIL else lines[1:-1]
+        return lines[:-1] if start == 0 else lines[1:-1]
+
+
+def _held(lines: Iterable[bytes]) -> set[str]:
+    ids: set[str] = set()
+    for line in lines:
+        if found := _LINE.fullmatch(line):
+            for change in found[2].decode().split():
+                (ids.add if change[0] == "+" else ids.discard)(change[1:])
+    return ids
+
+
+def _version(digest: str, words: Sequence[str]) -> bytes:
+    """The lines that tell one version; many words take several, so that a glance at the log's end finds a whole one."""
+    starts = range(0, max(len(words), 1), _A_LINE)
+    return "".join(" ".join((digest, *words[at : at + _A_LINE])) + "\n" for at in starts).encode()

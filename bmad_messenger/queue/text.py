@@ -1,18 +1,15 @@
-"""Where the messages are in a queue's text, and what stands at their head: found by line, without a parser."""
+"""Where the messages are in a queue's text: found by line, without a parser."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Final
+from typing import Any, Final
 
-from bmad_messenger.errors import DamagedError
-from bmad_messenger.yaml.parse import Document, parse_located
-
-Head = Mapping[str, str | list[str]]
-"""What stands in a message beside its payload, as text."""
+from bmad_messenger.errors import DamagedError, InvalidError
+from bmad_messenger.queue.head import read_head
+from bmad_messenger.yaml.parse import Document, parse, parse_located
 
 LIST: Final = re.compile(
     r"^(?:messages|\"messages\"|'messages') *:(?=\s|\Z)[ \t]*([^#\r\n]*?)[ \t]*(?:#[^\r\n]*)?\r?$", re.MULTILINE
@@ -22,9 +19,9 @@ _AFTER_DASH: Final = ("", " ", "\n", "\r", "\t")
 _EMPTY: Final = ("", "[]", "[ ]", "null", "~")
 _NEXT_KEY: Final = re.compile(r"\n[^\s#]")
 _NEXT_KEY_AT_ZERO: Final = re.compile(r"\n(?:[^\s#-]|-[^\s])")
-_SCALAR: Final = r"(?:\"([^\"\\]*)\"|'([^']*)'|([^\W_](?:[^\r:#]|:(?=\S)|(?<=\S)#)*?))"
-_ENTRY: Final = re.compile(rf"([A-Za-z_][\w-]*):(?: +{_SCALAR})?[ \t]*(?:(?<=\s)#.*)?\r?")
-_ELEMENT: Final = re.compile(rf" *- +{_SCALAR}[ \t]*(?:(?<=\s)#.*)?\r?")
+_SAYS_NOTHING: Final = re.compile(r"[ \t\r]*(?:#.*)?|---[ \t\r]*(?:[ \t]#.*)?|%.*")
+_KEEPS_BLANKS: Final = re.compile(r"[|>](?:\d?\+|\+\d)")
+_BLANK_LINES: Final = re.compile(r"(?:[ \t]*\r?\n)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +60,23 @@ class QueueText:
     def span(self, index: int) -> tuple[int, int]:
         """From the dash's line to the end of the message's last line.
 
-        Blank lines below it, and comments that stand no deeper than its dash, are not part of it.
+        Blank lines below it, and comments that stand no deeper than its dash, are not part of it, unless its text
+        says otherwise: by a block scalar that keeps its last blank lines, or a quoted string whose last line begins
+        with `#`.
         """
-        start, end = self.starts[index], self.limit(index)
-        while end > start:
-            line_start = self.text.rfind("\n", start, end - 1) + 1 or start
-            line = self.text[line_start:end]
-            content = line.lstrip(" \t")
-            if content.strip() and not (content[0] == "#" and len(line) - len(content) <= self.margin):
-                break
-            end = line_start
+        start, limit = self.starts[index], self.limit(index)
+        end = self._content_end(start, limit, self.margin)
+        below = self.text[end:limit]
+        if "#" in below and ('"' in below or "'" in below) and not _is_yaml(self.text[start:end]):
+            end = self._content_end(start, limit, -1)
+        if self.keeps_blanks(index):
+            blank = _BLANK_LINES.match(self.text, end, limit)
+            end = blank.end() if blank else end
         return start, end
+
+    def keeps_blanks(self, index: int) -> bool:
+        """Whether blank lines below the message may be part of its text."""
+        return _KEEPS_BLANKS.search(self.text, self.starts[index], self.limit(index)) is not None
 
     def item(self, index: int) -> str:
         """The text of one message, from its dash on."""
@@ -81,22 +84,56 @@ class QueueText:
         return self.text[start:end]
 
     def parse_item(self, index: int) -> Document:
-        """The message by itself, as a list of one; InvalidError names its place in the file."""
+        """The message by itself, as a list of one, with its places in the file.
+
+        Raises:
+            InvalidError: where it is no YAML.
+            DamagedError: where the list is in flow form.
+        """
+        self.require_block()
         return parse_located(self.item(index), path=self.path, line=self.line(self.starts[index]))
 
-    def head(self, index: int) -> dict[str, str | list[str]] | None:
+    def value(self, index: int) -> Any:
+        """What the message says, without places; raises what `parse_item` does."""
+        self.require_block()
+        try:
+            return parse(self.item(index))[0]
+        except InvalidError:
+            return self.parse_item(index).value[0]  # raises, and names the place
+
+    def head(self, index: int) -> dict[str, Any] | None:
         """What stands in the message beside its payload, read by line; None where that takes a parser."""
-        start, limit = self.starts[index], self.limit(index)
-        text = self.text
-        column = start + self.margin + 1
-        while text[column : column + 1] == " ":
-            column += 1
-        column -= start
-        margin = " " * column
-        payload = text.find(f"\n{margin}payload:", start, limit)
-        if payload < 0 or _key_at(margin).search(text, payload + column + 9, limit):
-            return None
-        return _read_head(text[start + column : payload], margin)
+        start = self.starts[index]
+        first = start + self.margin + 1
+        while self.text.startswith(" ", first):
+            first += 1
+        return read_head(self.text, first, self.limit(index), first - start)
+
+    def require_block(self) -> None:
+        """Refuse a list in flow form: its messages have no lines of their own.
+
+        Raises:
+            DamagedError: where the list is in flow form.
+        """
+        if self.in_flow:
+            message = "the messages are in brackets, which can't be edited safely"
+            raise unclear(self.text, self.list_at, self.path, message)
+
+    def _content_end(self, start: int, limit: int, comment_depth: int) -> int:
+        """Where the last line ends that is neither blank nor a comment at most `comment_depth` deep.
+
+        Spaces deeper than the dash are no blank line: they may be the last line of a block scalar.
+        """
+        end = limit
+        while end > start:
+            line_start = self.text.rfind("\n", start, end - 1) + 1 or start
+            line = self.text[line_start:end].rstrip("\r\n")
+            content = line.lstrip(" \t")
+            depth = len(line) - len(content)
+            if (content and (content[0] != "#" or depth > comment_depth)) or (not content and depth > self.margin):
+                break
+            end = line_start
+        return end
 
 
 def scan(text: str, path: str | None = None) -> QueueText:
@@ -123,23 +160,18 @@ def scan(text: str, path: str | None = None) -> QueueText:
         raise unclear(text, after, path, "a message must begin with `- ` here")
     ending = (_NEXT_KEY if margin else _NEXT_KEY_AT_ZERO).search(text, first)
     end = ending.start() + 1 if ending else len(text)
-    starts = [first]
-    dash = "\n" + " " * margin + "-"
-    at = text.find(dash, first, end)
-    while at >= 0:
-        if text[at + len(dash) : at + len(dash) + 1] in _AFTER_DASH:
-            starts.append(at + 1)
-        at = text.find(dash, at + 1, end)
+    dash = re.compile(rf"\n{' ' * margin}-(?=[ \t\r\n]|\Z)")
+    starts = [first, *(found.start() + 1 for found in dash.finditer(text, first, end))]
     return QueueText(text, path, starts, end, margin, found.start())
 
 
 def _without_list(text: str, path: str | None) -> QueueText:
     """A text that has no `messages:` line: fine while it says nothing else either."""
     offset = 0
-    for line in text.splitlines(keepends=True):
-        if line.strip() and not line.startswith(("#", "---", "%")):
+    for line in text.split("\n"):
+        if not _SAYS_NOTHING.fullmatch(line):
             raise unclear(text, offset, path, "there is no `messages:` list")
-        offset += len(line)
+        offset += len(line) + 1
     return QueueText(text, path, (), len(text))
 
 
@@ -165,35 +197,9 @@ def unclear(text: str, offset: int, path: str | None, message: str) -> DamagedEr
     )
 
 
-def _read_head(text: str, margin: str) -> dict[str, str | list[str]] | None:
-    """The entries in `text`, a message's lines from its first key to its payload; None where one isn't simple."""
-    head: dict[str, str | list[str]] = {}
-    list_key = None  # the key above that has no value beside it
-    for number, line in enumerate(text.split("\n")):
-        content = line.strip()
-        if not content or content[0] == "#":
-            continue
-        if number and not line.startswith(margin):
-            return None
-        body = line[len(margin) :] if number else line
-        if body[0] == " ":
-            element = _ELEMENT.fullmatch(body)
-            if element is None or list_key is None:
-                return None
-            elements = head.setdefault(list_key, [])
-            assert isinstance(elements, list)  # a key without a value holds nothing else
-            elements.append(element[1] or element[2] or element[3] or "")
-            continue
-        entry = _ENTRY.fullmatch(body)
-        if entry is None or entry[1] in head:
-            return None
-        value = next((text for text in entry.groups()[1:] if text is not None), None)
-        list_key = entry[1] if value is None else None
-        if value is not None:
-            head[entry[1]] = value
-    return head
-
-
-@cache
-def _key_at(margin: str) -> re.Pattern[str]:
-    return re.compile(rf"\n{margin}[^\s#]")
+def _is_yaml(text: str) -> bool:
+    try:
+        parse(text)
+    except InvalidError:
+        return False
+    return True

@@ -6,12 +6,13 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, Final
 
 from bmad_messenger.errors import DamagedError, InvalidError, Problem
 from bmad_messenger.message import Message
-from bmad_messenger.queue.text import QueueText, scan
-from bmad_messenger.yaml.parse import Document, parse_located
+from bmad_messenger.queue.text import LIST, QueueText, scan, unclear
+from bmad_messenger.yaml.parse import ODD_BREAK, Document, parse_located
 
 Check = Callable[[Document, str | None], tuple[Problem, ...]]
 """Judges one message of the queue, given as a list of one: what is wrong with it, and where."""
@@ -29,7 +30,7 @@ class QueueView:
     `mappings` has each message's keys where they were parsed already, None for one that can't be read. `problems` are
     what is wrong; a message with an error among them is in `invalid`. `incomplete` are those that were typed in by hand
     and lack an id, a date, a status or a priority. `is_clean` says that there is nothing of all this, and that scanning
-    by line finds what a parser finds.
+    by line finds what a parser finds: the same messages, with the same words in them.
     """
 
     queue: QueueText
@@ -56,9 +57,7 @@ class QueueView:
 
     def mapping(self, index: int) -> dict[str, Any]:
         """The keys of the message and their values."""
-        known = self.mappings[index] if self.mappings is not None else None
-        if known is None:
-            known = self.queue.parse_item(index).value[0]
+        known = self.mappings[index] if self.mappings is not None else self.queue.value(index)
         assert isinstance(known, dict)  # an invalid message's index is in `invalid`
         return known
 
@@ -67,7 +66,9 @@ class QueueView:
         return Message.from_mapping(self.mapping(index))
 
     def mentions(self, index: int, words: tuple[str, ...]) -> bool:
-        """Whether one of these words stands anywhere in the message: a quick way past those that don't matter."""
+        """Whether one of these words may stand in the message: a quick way past those that don't matter."""
+        if self.mappings is not None and index in self:  # the text may spell the word with an escape
+            return True
         start, limit = self.queue.starts[index], self.queue.limit(index)
         return any(self.queue.text.find(word, start, limit) >= 0 for word in words)
 
@@ -79,7 +80,9 @@ class QueueView:
             if index >= 0 and index in self and self.head(index).get("message_id") == message_id:
                 return index
             at = self.queue.text.find(message_id, at + 1)
-        return None
+        if self.mappings is None:
+            return None
+        return next((index for index in self.valid() if self.head(index).get("message_id") == message_id), None)
 
     def ids(self) -> dict[str, int]:
         """The index of each message, by id."""
@@ -109,11 +112,11 @@ def checked_view(text: str, path: str | None, check: Check) -> QueueView:
     except InvalidError as error:
         return _piecewise_view(text, path, check, error)
     queue, is_scannable = _located(text, path, document)
-    mappings = _messages_of(document)
-    view = _judged(queue, mappings, check, ())
+    mappings = tuple((document.value or {}).get("messages") or ())
+    view = _judged(queue, mappings, check, {})
     if not is_scannable or view.problems or view.incomplete:
         return replace(view, is_clean=False)
-    return replace(view, is_clean=all(_head_agrees(queue, index, view.mapping(index)) for index in view.valid()))
+    return replace(view, is_clean=all(_lines_agree(queue, index, view.mapping(index)) for index in view.valid()))
 
 
 def _refuse_conflict(text: str, path: str | None) -> None:
@@ -139,16 +142,17 @@ def _piecewise_view(text: str, path: str | None, check: Check, error: InvalidErr
     if not queue.starts or not _borders_are_clear(queue):
         raise _damaged(error)
     mappings: list[Any] = []
-    problems: list[Problem] = []
+    broken: dict[int, Problem] = {}
     for index in range(len(queue)):
         try:
-            mappings.append(queue.parse_item(index).value[0])
-        except InvalidError as broken:
+            mappings.append(queue.value(index))
+        except InvalidError as unreadable:
             mappings.append(None)
-            problems.append(broken.problem)
-    if not problems:  # every message is well, so what is wrong stands around them
-        problems.append(error.problem)
-    return replace(_judged(queue, tuple(mappings), check, tuple(problems)), is_clean=False)
+            broken[index] = unreadable.problem
+    view = _judged(queue, tuple(mappings), check, broken)
+    if not broken:  # every message is well, so what is wrong stands around them
+        view = replace(view, problems=(error.problem, *view.problems))
+    return replace(view, is_clean=False)
 
 
 def _damaged(error: InvalidError) -> DamagedError:
@@ -159,8 +163,8 @@ def _damaged(error: InvalidError) -> DamagedError:
 def _borders_are_clear(queue: QueueText) -> bool:
     """Whether every line of the list stands as deep as a message's lines do."""
     margin = queue.margin
-    for line in queue.text[queue.starts[0] : queue.end].splitlines():
-        content = line.lstrip(" ")
+    for line in queue.text[queue.starts[0] : queue.end].split("\n"):
+        content = line.rstrip("\r").lstrip(" ")
         depth = len(line) - len(content)
         if content and content[0] != "#" and (depth < margin or (depth == margin and content[0] != "-")):
             return False
@@ -168,88 +172,107 @@ def _borders_are_clear(queue: QueueText) -> bool:
 
 
 def _located(text: str, path: str | None, document: Document) -> tuple[QueueText, bool]:
-    """The text with its messages where the parser found them, and whether a scan by line finds the same."""
-    root = document.value
-    if root is None:
-        return QueueText(text, path, (), len(text)), True
+    """The text with its messages where the parser found them, and whether a scan by line finds the same.
+
+    Raises:
+        DamagedError: where there is no list, or none that can be told from its lines.
+    """
+    root = {} if document.value is None else document.value
     if not isinstance(root, dict) or not isinstance(root.get("messages", []), list | None):
         line, column = document.place(("messages",))
         hint = "write `messages:` and below it one `- ` item a message"
         raise DamagedError("there is no list of messages", hint=hint, path=path, line=line, column=column)
     items = root.get("messages") or []
-    if ("messages",) in document.flow and items:
-        spans = [document.values[("messages", index)] for index in range(len(items))]
-        at = document.keys[("messages",)].start
-        starts = tuple(span.start for span in spans)
-        return QueueText(text, path, starts, document.values[("messages",)].end, 0, at, in_flow=True), False
-    try:
+    list_at = document.keys[("messages",)].start if "messages" in root else -1
+    if not items:
         scanned = scan(text, path)
-    except DamagedError:
-        if not items:
-            raise
-        scanned = None
-    starts = tuple(_dash_line(text, document.values[("messages", index)].start) for index in range(len(items)))
-    if scanned is not None and tuple(scanned.starts) == starts:
+        if scanned.starts or scanned.list_at != list_at:
+            raise unclear(text, max(list_at, 0), path, "an empty list must be written `messages: []`")
         return scanned, True
-    line_start = starts[0]
-    margin = text.index("-", line_start) - line_start
+    spans = [document.values[("messages", index)] for index in range(len(items))]
     end = document.values[("messages",)].end
-    end = text.rfind("\n", 0, end) + 1 if text[end - 1 : end] != "\n" and end < len(text) else end
-    return QueueText(text, path, starts, end, margin, document.keys[("messages",)].start), False
+    if ("messages",) in document.flow:
+        return QueueText(text, path, tuple(span.start for span in spans), end, 0, list_at, in_flow=True), False
+    starts = tuple(_dash_line(text, span.start, path) for span in spans)
+    end = end if end == len(text) else text.rfind("\n", 0, end) + 1
+    found = LIST.search(text)
+    if found is not None and found.start() == list_at:
+        scanned = scan(text, path)
+        if (tuple(scanned.starts), scanned.end) == (starts, end):
+            return scanned, True
+    margin = text.index("-", starts[0]) - starts[0]
+    return QueueText(text, path, starts, end, margin, list_at), False
 
 
-def _dash_line(text: str, offset: int) -> int:
-    """The offset of the line whose dash opens the item that begins at `offset`."""
+def _dash_line(text: str, offset: int, path: str | None) -> int:
+    """The offset of the line whose dash opens the item that begins at `offset`; only blank lines and comments may
+    stand between the two.
+    """
     start = text.rfind("\n", 0, offset) + 1
-    while not text[start:offset].lstrip(" ").startswith("-"):
-        start = text.rfind("\n", 0, start - 1) + 1
+    before = text[start:offset]
+    while start and not before.partition("#")[0].strip():
+        end, start = start, text.rfind("\n", 0, start - 1) + 1
+        before = text[start:end]
+    if not before.lstrip(" ").startswith("-") or ODD_BREAK.search(before):
+        raise unclear(text, offset, path, "a message must begin with `- ` on a line of its own")
     return start
 
 
-def _messages_of(document: Document) -> tuple[Any, ...]:
-    return tuple((document.value or {}).get("messages") or ())
-
-
-def _judged(queue: QueueText, mappings: tuple[Any, ...], check: Check, problems: tuple[Problem, ...]) -> QueueView:
-    found = list(problems)
+def _judged(queue: QueueText, mappings: tuple[Any, ...], check: Check, broken: Mapping[int, Problem]) -> QueueView:
+    """The view of these messages; `broken` are those that can't be read, and why."""
+    found: list[Problem] = []
     invalid: set[int] = set()
-    seen: dict[Any, int] = {}
+    first: dict[str, int] = {}  # where each id stands
     for index, mapping in enumerate(mappings):
-        errors = _problems_of(queue, index, mapping, check, seen)
-        if mapping is None or any(problem.severity == "error" for problem in errors):
+        problems = (broken[index],) if index in broken else _problems_of(queue, index, mapping, check, first)
+        if any(problem.severity == "error" for problem in problems):
             invalid.add(index)
-        found += errors
+        found += problems
     kept = tuple(mapping if isinstance(mapping, dict) else None for mapping in mappings)
     incomplete = frozenset(i for i, m in enumerate(kept) if m and i not in invalid and any(k not in m for k in ADOPTED))
     return QueueView(queue, kept, tuple(found), frozenset(invalid), incomplete)
 
 
-def _problems_of(queue: QueueText, index: int, mapping: Any, check: Check, seen: dict[Any, int]) -> tuple[Problem, ...]:
-    if mapping is None:
-        return ()
-    line = queue.line(queue.starts[index])
+def _problems_of(
+    queue: QueueText, index: int, mapping: Any, check: Check, first: dict[str, int]
+) -> tuple[Problem, ...]:
     if not isinstance(mapping, dict):
-        return (Problem("this item is no message", "write its keys below it", queue.path, line, queue.margin + 1),)
+        return (_problem(queue, index, "this item is no message", "write its keys below it, or delete it"),)
     message_id = mapping.get("message_id")
-    if isinstance(message_id, str) and message_id in seen:
-        return (
-            Problem(
-                f"{message_id} stands twice, first in line {queue.line(queue.starts[seen[message_id]])}",
-                "delete one, or remove this one's message_id line: it then gets an id of its own",
-                queue.path,
-                line,
-                queue.margin + 1,
-            ),
-        )
     if isinstance(message_id, str):
-        seen[message_id] = index
+        if message_id in first:
+            where = queue.line(queue.starts[first[message_id]])
+            hint = "delete one, or remove this one's message_id line: it then gets an id of its own"
+            return (_problem(queue, index, f"{message_id} stands twice, first in line {where}", hint),)
+        first[message_id] = index
     problems = check(Document([mapping]), queue.path)
     if problems and not queue.in_flow:
         return check(queue.parse_item(index), queue.path)
-    return tuple(replace(problem, line=line, column=queue.margin + 1) for problem in problems)
+    return tuple(_problem(queue, index, problem.message, problem.hint) for problem in problems)
 
 
-def _head_agrees(queue: QueueText, index: int, mapping: Mapping[str, Any]) -> bool:
-    """Whether reading the message's head by line gives what the parser gives."""
+def _problem(queue: QueueText, index: int, message: str, hint: str) -> Problem:
+    """A problem of a whole message."""
+    offset = queue.starts[index]
+    line_start = queue.text.rfind("\n", 0, offset) + 1
+    return Problem(message, hint, queue.path, queue.line(offset), offset - line_start + queue.margin + 1)
+
+
+def _lines_agree(queue: QueueText, index: int, mapping: Mapping[str, Any]) -> bool:
+    """Whether the message's lines, read without a parser, say what the parser says."""
+    beside_payload = {key: value for key, value in mapping.items() if key != "payload"}
     head = queue.head(index)
-    return head is None or head == {key: value for key, value in mapping.items() if key != "payload"}
+    if head is not None:
+        return head == beside_payload
+    lines = queue.text[queue.starts[index] : queue.limit(index)]
+    return all(word in lines for word in _words(beside_payload))
+
+
+def _words(value: Any) -> Iterator[str]:
+    """Every text in a value, keys included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from chain.from_iterable(map(_words, (*value, *value.values())))
+    elif isinstance(value, list):
+        yield from chain.from_iterable(map(_words, value))

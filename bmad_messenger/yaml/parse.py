@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, NoReturn
@@ -11,6 +12,9 @@ from bmad_messenger.errors import InvalidError
 
 MAX_DEPTH: Final = 64
 """How deep collections may nest; deeper text is refused before it costs anything."""
+
+ODD_BREAK: Final = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
+"""What ends a line for libyaml, but not for an editor or git."""
 
 Path = tuple[str | int, ...]
 
@@ -73,16 +77,20 @@ class _Reader:
     def __init__(self, text: str, path: str | None, line: int, *, depth: int) -> None:
         self.text, self.path, self.first_line, self.depth = text, path, line, depth
         self.result = Document(None)
+        # Kept where libyaml's count of lines is not the editor's.
+        self.line_ends = [m.start() for m in re.finditer("\n", text)] if ODD_BREAK.search(text) else None
 
     def document(self) -> Document:
         # Imported here: a command that finds its answer without parsing should not pay for the parser.
         from _ruamel_yaml import CParser
         from ruamel.yaml.error import YAMLError
 
-        events = CParser(self.text)
+        if self.text.startswith("\ufeff"):  # libyaml skips it, and counts from behind it
+            message, hint = "a byte-order mark is not allowed here", "remove it: one at the file's start is enough"
+            raise InvalidError(message, hint=hint, path=self.path, line=self.first_line, column=1)
         try:
-            value = self._build(events.get_event)
-        except YAMLError as error:
+            value = self._build(CParser(self.text).get_event)
+        except (YAMLError, UnicodeEncodeError) as error:
             self._refuse_syntax(error)
         return Document(value, self.result.values, self.result.keys, self.result.flow)
 
@@ -167,16 +175,27 @@ class _Reader:
             self._refuse(event.start_mark, "this number can't be represented", "put it in quotes")
 
     def _span(self, start: Any, end: Any) -> Span:
-        return Span(start.index, end.index, start.line + self.first_line, start.column + 1)
+        return Span(start.index, end.index, *self._place(start))
+
+    def _place(self, mark: Any) -> tuple[int, int]:
+        """Line and column of a mark, both from 1."""
+        if self.line_ends is None:
+            return mark.line + self.first_line, mark.column + 1
+        above = bisect_left(self.line_ends, mark.index)
+        line_start = self.line_ends[above - 1] + 1 if above else 0
+        return above + self.first_line, mark.index - line_start + 1
 
     def _refuse(self, mark: Any, message: str, hint: str) -> NoReturn:
-        raise InvalidError(message, hint=hint, path=self.path, line=mark.line + self.first_line, column=mark.column + 1)
+        line, column = self._place(mark)
+        raise InvalidError(message, hint=hint, path=self.path, line=line, column=column)
 
     def _refuse_syntax(self, error: Any) -> NoReturn:
-        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        mark = getattr(error, "problem_mark", None)
+        if getattr(error, "problem", None) == "found unexpected end of stream":  # say where it began
+            mark = error.context_mark or mark
         what = ", ".join(part for part in (getattr(error, "context", None), getattr(error, "problem", None)) if part)
         if mark is not None:
-            line, column = mark.line + self.first_line, mark.column + 1
+            line, column = self._place(mark)
         else:  # libyaml's reader gives up on the first character that YAML does not allow, without a mark
             found = _FORBIDDEN.search(self.text)
             index = found.start() if found else 0
@@ -192,7 +211,7 @@ class _Reader:
         ) from None
 
 
-_FORBIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
+_FORBIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 _INTEGER: Final = re.compile(r"[-+]?[0-9]+")
 _PREFIXED: Final = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -217,7 +236,9 @@ def resolve(text: str) -> Any:
     if _INTEGER.fullmatch(text):
         return int(text)
     if _PREFIXED.fullmatch(text):
-        return int(text, 0)
+        integer = int(text, 0)
+        str(integer)  # raises where it has more digits than may be written out
+        return integer
     if _NOT_FINITE.fullmatch(text):
         raise ValueError(text)
     if _FLOAT.fullmatch(text):
