@@ -39,7 +39,9 @@ class Archive:
 
     def record(self, message: Message) -> bool:
         """Keep a message as it was sent, unless it is kept already; whether it was not."""
-        return self._write(message.message_id, render_record(message), replace=False)
+        return not self.holds(message.message_id) and self._write(
+            message.message_id, render_record(message), replace=False
+        )
 
     def close(self, message: Message, record: str) -> None:
         """Keep a message's final state; `record` is its text."""

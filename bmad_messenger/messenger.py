@@ -170,14 +170,13 @@ class Messenger:
         """The messages that these drafts would become, checked by every rule, and not sent; their ids are empty."""
         created = messages.now()
         prepared = [message for draft in drafts for message in self._outbox.compose(draft, created)]
+        if any(message.reply_to is not None for message in prepared):
+            view, limit = self._current(), self.config.limits.thread_length
+            prepared = [answering(message, self._store, view, limit) for message in prepared]
         for message in prepared:
             for problem in self._outbox.check(message, strict=strict):
                 self._report(problem)
-        prepared = [self._completed(message, strict=strict) for message in prepared]
-        if all(message.reply_to is None for message in prepared):
-            return prepared
-        view, limit = self._current(), self.config.limits.thread_length
-        return [answering(message, self._store, view, limit) for message in prepared]
+        return [self._completed(message, strict=strict) for message in prepared]
 
     def receive(
         self,

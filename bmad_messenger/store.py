@@ -16,7 +16,7 @@ from bmad_messenger.message import ID_PATTERN, Message
 from bmad_messenger.queue.edit import as_item
 from bmad_messenger.queue.file import QueueFile, Snapshot
 from bmad_messenger.queue.text import QueueText, scan
-from bmad_messenger.queue.view import Check, QueueView, checked_view, trusted_view
+from bmad_messenger.queue.view import Check, QueueView, checked_view, holds_nothing, trusted_view
 from bmad_messenger.yaml.parse import parse
 
 Report = Callable[[Problem], None]
@@ -50,7 +50,7 @@ class Store:
         """
         snapshot = snapshot or self.queue.read()
         known, is_latest = self.queue.journal.recall(snapshot.digest)
-        if known or not snapshot.text.strip():
+        if known or holds_nothing(snapshot.text):
             view = trusted_view(snapshot.text, self.queue.name)
         else:
             view = checked_view(snapshot.text, self.queue.name, self._check)

@@ -9,16 +9,18 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bmad_messenger.errors import InvalidError, MessengerError, Problem, UsageError
-from bmad_messenger.exec_reader import ExecElement
 from bmad_messenger.findings import show
 from bmad_messenger.inbox import Wanted
 from bmad_messenger.message import ALL, Draft, Priority, now, parse_time
 from bmad_messenger.messenger import Messenger
 from bmad_messenger.outbox import read_payload
 from bmad_messenger.yaml.parse import resolve
+
+if TYPE_CHECKING:
+    from bmad_messenger.exec_reader import ExecElement
 
 _KINDS: Final[Mapping[str, tuple[tuple[type, ...], str]]] = {
     "str": ((str,), "text"),

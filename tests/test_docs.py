@@ -107,9 +107,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """An empty BMAD project, in which the page's commands are found."""
     programs, packages = tmp_path / "bin", tmp_path / "packages"
     programs.mkdir()
-    for name, module in (("bmad-messenger", "bmad_messenger"), ("pip", "pip"), ("python", "")):
+    for name, module in (("bmad-messenger", "bmad_messenger"), ("pip", "pip")):
         program = programs / name
-        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {module and f"-m {module}"} "$@"\n')
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m {module} "$@"\n')
         program.chmod(0o755)
     environment = {
         "HOME": str(tmp_path),  # pip looks around in it
@@ -134,6 +134,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 def test_examples_do_what_the_page_says(page: Path, project: Project) -> None:
     for block in _blocks(page):
         project.play(block)
+
+
+def test_readme_sets_up_with_two_commands() -> None:
+    set_up = re.findall(r"^<!-- (\S+) -->\n```sh\n.*\n```$", (ROOT / "README.md").read_text("utf-8"), re.M)
+
+    assert set_up == ["demo-command", "test-command"]
 
 
 def test_every_hook_has_a_section() -> None:

@@ -100,6 +100,12 @@ def trusted_view(text: str, path: str | None) -> QueueView:
     return QueueView(scan(text, path))
 
 
+def holds_nothing(text: str) -> bool:
+    """Whether a queue has no message, which its lines tell without a parser: an empty list and comments."""
+    lines = (line.rstrip() for line in text.splitlines())
+    return all(not line or line.startswith("#") or line in ("messages:", "messages: []") for line in lines)
+
+
 def checked_view(text: str, path: str | None, check: Check) -> QueueView:
     """The view of a text that anybody may have written.
 

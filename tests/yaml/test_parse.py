@@ -40,7 +40,22 @@ def test_plain_word_is_what_yaml_1_2_makes_of_it(text: str, value: Any) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["yes", "No", "on", "y", "2025-01-15", "2025-01-15T10:30:00Z", "12:30", "1_000", "0b1", "0o9", "+", "1e", "=", "nan"],
+    [
+        "yes",
+        "No",
+        "on",
+        "y",
+        "2025-01-15",
+        "2025-01-15T10:30:00Z",
+        "12:30",
+        "1_000",
+        "0b1",
+        "0o9",
+        "+",
+        "1e",
+        "=",
+        "nan",
+    ],
 )
 def test_what_only_yaml_1_1_takes_for_something_else_is_text(text: str) -> None:
     assert parse(f"key: {text}") == {"key": text}
@@ -122,7 +137,9 @@ def test_deeper_nesting_is_refused_before_it_costs_anything(opening: str) -> Non
 
 
 def test_alias_bomb_is_refused_at_its_first_anchor() -> None:
-    bomb = "a: &a [x, x]\n" + "".join(f"{name}: &{name} [*{at}, *{at}]\n" for at, name in zip("abcdefgh", "bcdefghi"))
+    bomb = "a: &a [x, x]\n" + "".join(
+        f"{name}: &{name} [*{at}, *{at}]\n" for at, name in zip("abcdefgh", "bcdefghi", strict=True)
+    )
 
     with pytest.raises(InvalidError, match="anchors") as caught:
         parse(bomb)

@@ -1,0 +1,181 @@
+"""Brings a table of an old database to its present form, with every row, and what other programs added to it."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from typing import Final
+
+from bmad_messenger.btmsg.schema import BACKFILL, SHARED, Table
+
+_TOKEN: Final = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/|[(),]|[^'"`\[(),/-]+|.""", re.S)
+_QUOTED: Final = re.compile(r"""^["`\[](.*)["`\]]$""", re.S)
+_CONSTRAINT: Final = re.compile(r"(?i)(constraint|primary|unique|check|foreign)\b")
+
+
+def complete(connection: sqlite3.Connection, name: str) -> None:
+    """Give the shared table `name` its present form, inside the caller's transaction.
+
+    Foreign keys must be off and `legacy_alter_table` on: then a reference or a view that names the table stays as it is.
+    """
+    table = SHARED[name]
+    if not _columns(connection, name):
+        connection.execute(table.create(name))
+    elif missing := _missing(connection, name):
+        if all(_can_be_added(table.columns[column]) for column in missing) and _fits(connection, name):
+            for column in missing:
+                connection.execute(f"ALTER TABLE {name} ADD COLUMN {column} {table.columns[column]}")
+        else:
+            _rebuild(connection, name)
+    elif not _fits(connection, name):
+        _rebuild(connection, name)
+
+
+def _missing(connection: sqlite3.Connection, name: str) -> list[str]:
+    existing = _columns(connection, name)
+    return [column for column in SHARED[name].columns if column not in existing]
+
+
+def _can_be_added(definition: str) -> bool:
+    """Whether SQLite adds such a column to a table that has rows: it may be empty, or its default is a constant."""
+    return "DEFAULT (" not in definition and ("NOT NULL" not in definition or "DEFAULT" in definition)
+
+
+def _fits(connection: sqlite3.Connection, name: str) -> bool:
+    """Whether the columns there are have the present types, defaults and references, and no other uniqueness."""
+    model = sqlite3.connect(":memory:")
+    try:
+        model.row_factory = sqlite3.Row
+        model.execute(SHARED[name].create(name))
+        wanted, found = _columns(model, name), _columns(connection, name)
+        return (
+            all(found[column] == wanted[column] for column in wanted if column in found)
+            and _references(model, name) == {one for one in _references(connection, name) if one[0] in wanted}
+            and not _unique_sets(connection, name, set(wanted)) - _unique_sets(model, name, set(wanted))
+        )
+    finally:
+        model.close()
+
+
+def _columns(connection: sqlite3.Connection, name: str) -> dict[str, tuple[object, ...]]:
+    """Type, NOT NULL, default and place in the key of each column; the key's own columns are never empty anyhow."""
+    rows = connection.execute("SELECT * FROM pragma_table_info(?)", (name,))
+    return {
+        str(row["name"]).lower(): (str(row["type"]).upper(), row["notnull"] or row["pk"] > 0, row["dflt_value"], row["pk"])
+        for row in rows
+    }
+
+
+def _references(connection: sqlite3.Connection, name: str) -> set[tuple[str, str, str]]:
+    rows = connection.execute('SELECT "from", "table", on_delete FROM pragma_foreign_key_list(?)', (name,))
+    return {(str(row["from"]).lower(), str(row["table"]).lower(), str(row["on_delete"])) for row in rows}
+
+
+def _unique_sets(connection: sqlite3.Connection, name: str, known: set[str]) -> set[tuple[str, ...]]:
+    """The sets of known columns that the table's definition declares unique."""
+    names = [
+        str(row["name"])
+        for row in connection.execute("SELECT name, origin FROM pragma_index_list(?)", (name,))
+        if row["origin"] == "u"
+    ]
+    sets = {
+        tuple(str(row["name"]).lower() for row in connection.execute("SELECT name FROM pragma_index_info(?)", (index,)))
+        for index in names
+    }
+    return {one for one in sets if known.issuperset(one)}
+
+
+def _rebuild(connection: sqlite3.Connection, name: str) -> None:
+    """Copy the table into one of the present form and give it its name; SQLite can't change a column in place."""
+    table, new = SHARED[name], f"btmsg_new_{name}"
+    kept = connection.execute(
+        "SELECT sql FROM sqlite_master WHERE tbl_name = ? AND type IN ('index', 'trigger') AND sql IS NOT NULL", (name,)
+    ).fetchall()
+    sequence = _sequence(connection, name)
+    connection.execute(table.create(new, _foreign_definitions(connection, name, table)))
+    target, source = _copied(connection, name, new, table)
+    connection.execute(f"INSERT INTO {new} ({target}) SELECT {source} FROM {name} AS old")
+    connection.execute(f"DROP TABLE {name}")
+    connection.execute(f"ALTER TABLE {new} RENAME TO {name}")
+    for row in kept:
+        connection.execute(row["sql"])
+    if sequence is not None:  # a number once given is not given again, even when its row was deleted
+        connection.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?", (sequence, name))
+
+
+def _sequence(connection: sqlite3.Connection, name: str) -> int | None:
+    if not _columns(connection, "sqlite_sequence") or "AUTOINCREMENT" not in SHARED[name].columns.get("id", ""):
+        return None
+    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (name,)).fetchone()
+    return row and int(row["seq"])
+
+
+def _copied(connection: sqlite3.Connection, name: str, new: str, table: Table) -> tuple[str, str]:
+    """The columns to fill and the expressions to fill them with, `rowid` among them: it holds the order of insertion."""
+    found = _columns(connection, name)
+    pairs = {column: _value(name, column, table, column in found) for column in table.columns}
+    for row in connection.execute("SELECT name, hidden FROM pragma_table_xinfo(?)", (new,)):
+        if str(row["name"]).lower() not in pairs and not row["hidden"]:
+            pairs[_quote(row["name"])] = f"old.{_quote(row['name'])}"
+    has_rowid = "SELECT wr FROM pragma_table_list(?) WHERE schema = 'main'"
+    if not connection.execute(has_rowid, (name,)).fetchone()["wr"]:
+        pairs = {"rowid": "old.rowid"} | pairs
+    return ", ".join(pairs), ", ".join(pairs.values())
+
+
+def _value(name: str, column: str, table: Table, exists: bool) -> str:
+    definition = table.columns[column]
+    if not exists and "DEFAULT" in definition:
+        return BACKFILL.get((name, column)) or definition.partition("DEFAULT")[2]
+    if "NOT NULL" not in definition:
+        return f"old.{column}" if exists else "NULL"
+    candidates = [f"old.{column}"] if exists else []
+    candidates += [BACKFILL[name, column]] if (name, column) in BACKFILL else []
+    return f"coalesce({', '.join((*candidates, _blank(definition)))}, {_blank(definition)})"
+
+
+def _blank(definition: str) -> str:
+    return "0" if definition.startswith("INTEGER") else "''"
+
+
+def _foreign_definitions(connection: sqlite3.Connection, name: str, table: Table) -> tuple[str, ...]:
+    """The columns that other programs added, and the constraints on them, as they wrote them."""
+    row = connection.execute("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", (name,)).fetchone()
+    columns: dict[str, str] = {}
+    constraints = []
+    for definition in _definitions(row["sql"]):
+        column = _first_name(definition)
+        if _CONSTRAINT.match(definition):
+            constraints.append(definition)
+        elif column.lower() not in table.columns:
+            columns[column] = definition
+    on_theirs = [one for one in constraints if any(re.search(rf"\b{re.escape(column)}\b", one) for column in columns)]
+    return (*columns.values(), *on_theirs)
+
+
+def _definitions(sql: str) -> list[str]:
+    """The column definitions and table constraints of a CREATE TABLE statement, without comments."""
+    depth = 0
+    parts: list[str] = [""]
+    for token in _TOKEN.findall(sql):
+        if token.startswith(("--", "/*")):
+            continue
+        depth -= token == ")"
+        if token == "," and depth == 1:
+            parts.append("")
+        elif depth:
+            parts[-1] += token
+        elif token == ")":
+            break
+        depth += token == "("
+    return [part.strip() for part in parts]
+
+
+def _first_name(definition: str) -> str:
+    token = _TOKEN.findall(definition)[0]
+    quoted = _QUOTED.match(token)
+    return quoted[1] if quoted else token.split()[0]
+
+
+def _quote(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
