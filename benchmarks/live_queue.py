@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bmad_messenger import Draft, Messenger
+from bmad_messenger.queue.file import JOURNAL_NAME
 
 SENDER: Final = "pm"
 RECIPIENT: Final = "architect"
@@ -44,9 +45,7 @@ class LiveQueue:
         project = self.messenger.project
         self.path = project.queue
         # The queue's journal goes with it: it tells the text of the last command from what a person has edited.
-        self._files = {
-            path: path.read_bytes() for path in project.folder.iterdir() if path.name != ".gitignore" and path.is_file()
-        }
+        self._files = {path: path.read_bytes() for path in (project.queue, project.folder / JOURNAL_NAME)}
 
     @property
     def content(self) -> bytes:

@@ -60,8 +60,8 @@ def interleave(contenders: Sequence[Contender], rounds: int) -> Timings:
     seconds: dict[str, dict[int, float]] = {contender.name: {} for contender in contenders}
     for number in range(rounds):
         taking_part = [contender for contender in contenders if number % contender.every == 0]
+        gc.collect()  # here, so that nobody pays for the garbage of another
         for contender in order.sample(taking_part, len(taking_part)):
-            gc.collect()  # nobody pays for the garbage of the one before
             start = perf_counter()
             contender.run()
             seconds[contender.name][number] = perf_counter() - start

@@ -41,6 +41,7 @@ class Config:
     extra_routes: tuple[Mapping[str, Any], ...] = ()
     limits: Limits = Limits()
     disabled_plugins: frozenset[str] = frozenset()
+    plugin_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -50,12 +51,14 @@ class Config:
         if isinstance(routes, str):
             routes = {"policy": routes}
         limits = mapping.get("limits") or {}
+        plugins = mapping.get("plugins") or {}
         return cls(
             agents=_roster(mapping.get("agents")),
             strict_routes=routes.get("policy") == "strict",
             extra_routes=tuple(routes.get("add") or ()),
             limits=Limits(**{f.name: limits[f.name] for f in fields(Limits) if f.name in limits}),
-            disabled_plugins=frozenset((mapping.get("plugins") or {}).get("disable") or ()),
+            disabled_plugins=frozenset(plugins.get("disable") or ()),
+            plugin_settings={name: settings or {} for name, settings in plugins.items() if name != "disable"},
             variables={key: str(value) for key, value in (mapping.get("variables") or {}).items()},
         )
 

@@ -266,7 +266,7 @@ class Messenger:
             found = self._waiting(wanted)
             if found:
                 return found
-        raise WaitTimeoutError(f"nothing came for {agent} in {seconds:g} s", hint="wait longer, or go on without")
+        raise WaitTimeoutError(f"nothing came for {agent} in {seconds:.3g} s", hint="wait longer, or go on without")
 
     def reply(
         self,

@@ -30,6 +30,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threade
 
 WRITING = ("open", "write", "fsync", "fchmod", "link", "replace", "rename", "unlink", "mkdir", "ftruncate", "close")
 READING = ("stat", "lstat", "fstat", "pread", "listdir", "scandir")
+PARSER = YAML(typ="safe")
 ERRORS = (errno.EIO, errno.ENOSPC, errno.EACCES)
 OWN_FILES = {
     ".gitignore",
@@ -196,6 +197,16 @@ def _without_other_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BMAD_MESSENGER_PLUGINS", "")
 
 
+@pytest.fixture(autouse=True)
+def _on_a_fast_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that dies takes nothing from the system's cache, so nothing here depends on the disk itself."""
+
+    def fsync(descriptor: int) -> None:
+        """Does nothing."""
+
+    monkeypatch.setattr(os, "fsync", fsync)
+
+
 @pytest.fixture(params=OPERATIONS, ids=lambda name: name.replace(" ", "-"))
 def operation(request: pytest.FixtureRequest) -> Operation:
     return OPERATIONS[request.param]
@@ -328,7 +339,7 @@ def read_strictly(messenger: Messenger) -> dict[str, str]:
     """The ids of the queue's messages by their texts, as another YAML parser reads them."""
     if not messenger.project.queue.exists():
         return {}
-    mappings = (YAML(typ="safe").load(messenger.project.queue.read_bytes()) or {}).get("messages") or []
+    mappings = (PARSER.load(messenger.project.queue.read_bytes()) or {}).get("messages") or []
     texts = {mapping["payload"]["message"]: mapping.get("message_id") for mapping in mappings}
     assert len(texts) == len(mappings) == len(set(texts.values()))
     return texts
@@ -338,7 +349,7 @@ def archived_messages(messenger: Messenger) -> dict[str, dict[str, str]]:
     """The status of each message of the archive, by text and id."""
     found: dict[str, dict[str, str]] = defaultdict(dict)
     for path in messenger.archive.folder.rglob("*.yaml"):
-        mapping = YAML(typ="safe").load(path.read_bytes())
+        mapping = PARSER.load(path.read_bytes())
         assert mapping["message_id"] == path.stem
         found[mapping["payload"]["message"]][path.stem] = mapping["status"]
     return found

@@ -151,7 +151,7 @@ class QueueFile:
     def _replace(self, before: Snapshot, change: Change[T]) -> bool:
         """Whether the file was still the one read, and was replaced."""
         assert change.text is not None
-        content = f"{_BOM if before.has_bom else ''}{change.text}".encode()
+        content = (_BOM.encode() if before.has_bom else b"") + change.text.encode()
         with refusals("write", self.name):
             if not publish(self.path, content, still=lambda: _stamp_of(self.path) == before.stamp):
                 return False

@@ -103,7 +103,7 @@ def trusted_view(text: str, path: str | None) -> QueueView:
 def holds_nothing(text: str) -> bool:
     """Whether a queue has no message, which its lines tell without a parser: an empty list and comments."""
     lines = (line.rstrip() for line in text.splitlines())
-    return all(not line or line.startswith("#") or line in ("messages:", "messages: []") for line in lines)
+    return [line for line in lines if line and line[0] != "#"] in ([], ["messages:"], ["messages: []"])
 
 
 def checked_view(text: str, path: str | None, check: Check) -> QueueView:

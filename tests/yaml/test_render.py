@@ -16,10 +16,10 @@ from bmad_messenger.yaml.render import is_plain, quote, render_inline, render_ke
 
 _NASTY = (
     "null¦~¦Null¦true¦No¦on¦y¦0¦1.5¦1e3¦0x1f¦1_000¦12:30:45¦.inf¦.nan¦+1¦2025-01-15¦2025-01-15T10:30:00Z¦=¦<<¦-¦---¦..."
-    '¦&a¦*a¦!a¦!!str a¦|¦> a¦%a¦@a¦`a`¦[a]¦a]¦{a: b}¦\'¦it\'s¦"¦"a" b¦\\¦\\n¦a\\¦a:¦:a¦a#b¦- a¦--- a¦? a¦: a¦a: b¦# a¦a #b'
+    '¦&a¦*a¦!a¦!!str a¦|¦> a¦%a¦@a¦`a`¦[a]¦a]¦{a: b}¦\'¦it\'s¦"¦"a" b¦\\¦\\n¦a\\¦a:¦:a¦a#b¦- a¦--- a¦? a¦: a¦a: b'
     "¦¦ ¦  x¦x  ¦\t¦\n¦\n\n¦a\n¦a\nb¦a\n\nb\n¦a\nb\n\n¦ a\nb¦a\n  b\n c¦a\n \nb¦a\n# b\nc¦a\n  - message_id: fake\n"
     "¦\0¦\x07¦\x1b[31m¦\x7f¦\x85¦\xa0¦a\rb¦a\r\nb¦\u2028¦a\u2029b¦\u200e¦\u202e¦\ufeff¦\ufffe¦\uffff¦ß¦日本¦e\u0301¦\U0001f600"
-    "¦  - message_id: fake¦<<<<<<< ours\na\n=======\nb\n>>>>>>> theirs"
+    "¦# a¦a #b¦  - message_id: fake¦<<<<<<< ours\na\n=======\nb\n>>>>>>> theirs"
 )
 NASTY = (*_NASTY.split("¦"), "x" * 3_000)
 TEXT = st.sampled_from(NASTY) | st.text(st.characters(codec="utf-8"), max_size=40)
