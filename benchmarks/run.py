@@ -24,8 +24,8 @@ FEW: Final = 3  # messages in the project of the command line
 
 SIZES: Final = (0, 100, 1000, 10_000)
 ROUNDS: Final = 60
-QUICK_SIZES: Final = (0, 100)
-QUICK_ROUNDS: Final = 3
+QUICK_SIZES: Final = (0, 20)
+QUICK_ROUNDS: Final = 2
 
 
 def main() -> None:

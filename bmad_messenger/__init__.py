@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         NotPermittedError,
         Problem,
         StorageError,
+        ThreadTooLongError,
         UsageError,
         WaitTimeoutError,
     )
@@ -39,6 +40,7 @@ __all__ = [
     "Problem",
     "Status",
     "StorageError",
+    "ThreadTooLongError",
     "UsageError",
     "WaitTimeoutError",
     "hookimpl",

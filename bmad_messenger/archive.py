@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,6 +16,7 @@ from bmad_messenger.yaml.parse import parse
 from bmad_messenger.yaml.render import render_mapping
 
 _SUFFIX: Final = ".yaml"
+_ABSENT: Final = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 _COLLECTIONS: Final = ("to_agents", "read_by", "payload")
 
 
@@ -49,10 +51,14 @@ class Archive:
 
     def holds(self, message_id: str) -> bool:
         """Whether there is a file for the message, whatever it holds."""
-        with refusals("read", self.name_of(message_id)), suppress(FileNotFoundError, NotADirectoryError):
-            os.lstat(self.path(message_id))
-            return True
-        return False
+        with refusals("read", self.name_of(message_id)):
+            try:
+                os.lstat(self.path(message_id))
+            except OSError as error:
+                if error.errno not in _ABSENT:
+                    raise
+                return False
+        return True
 
     def read(self, message_id: str) -> Message | None:
         """The message, or None where it is not kept.

@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import stat
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ LARGEST: Final = 67_108_864
 
 _BOM: Final = "\ufeff"
 _TEMPORARY: Final = re.compile(r"\..+\.(\d+)\.tmp")
+_NO_FOLDER_SYNC: Final = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF, errno.EACCES, errno.ENOSYS)
 _NO_LINKS: Final = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS)
 
 
@@ -101,7 +103,7 @@ def publish(
     """Give `path` this content, durably and at once: whoever reads sees the old file or the new one.
 
     The mode stays. When the process dies half-way, `path` is as it was, and the temporary file, named after the
-    process, is for `sweep` to remove.
+    thread and the process, is for `sweep` to remove.
 
     Args:
         path: the file; its folder exists.
@@ -115,9 +117,11 @@ def publish(
 
     Raises:
         OSError: where the file system refuses; `path` is then unchanged.
+        StorageError: where the file was written and its name could not be made durable.
     """
     folder, name = os.path.split(os.path.realpath(path) if follow else path)
-    target, temporary = os.path.join(folder, name), os.path.join(folder, f".{name}.{os.getpid()}.tmp")
+    target = os.path.join(folder, name)
+    temporary = os.path.join(folder, f".{name}.{threading.get_native_id()}.{os.getpid()}.tmp")
     try:
         _write_durably(temporary, content, mode=_mode_of(target))
         if still is not None and not still():
@@ -128,19 +132,27 @@ def publish(
         with suppress(OSError):  # the first error is the one to report; what is left here, `sweep` removes
             os.unlink(temporary)
         raise
-    sync_folder(folder)
+    try:
+        sync_folder(folder)
+    except OSError as error:
+        reason = f"{name} was written, but may not outlive a power failure: {error.strerror or error}"
+        raise StorageError(reason, hint="see to the disk; then look before you do the same again", path=name) from error
     return published
 
 
 def sync_folder(folder: str | Path) -> None:
-    """Make the names in `folder` durable, where the system can."""
+    """Make the names in `folder` durable, where the system can; OSError where that fails."""
     if os.name == "nt":
         return
-    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
 
 
 def make_folder(folder: Path) -> None:

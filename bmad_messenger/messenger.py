@@ -316,10 +316,14 @@ class Messenger:
         Raises:
             UsageError: where `status` is that of an open message.
             NotFoundError: where one does not exist; then none is closed.
-            InvalidError: where one was closed otherwise before; then none is closed.
+            InvalidError: where one was closed otherwise before, or the note is no text; then none is closed.
         """
         if not status.is_closed:
             raise UsageError(f"a message can't be closed as {status.value}", hint="close it as done or cancelled")
+        if note is not None:
+            from bmad_messenger.outbox import plain_note
+
+            note = plain_note(note, self.config.limits.payload_bytes)
         view = self._current()
         ids = list(dict.fromkeys(self._store.resolve(name, view) for name in message_ids))
         for message_id in ids:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from bmad_messenger.config import USER, Config
 from bmad_messenger.errors import InvalidError, Problem, UsageError
+from bmad_messenger.findings import show
 from bmad_messenger.message import ALL, Draft, Message, Status, message_id, parse_time
 from bmad_messenger.message_types import MessageTypes, check_message
 from bmad_messenger.practices import check_artifact_paths, check_practices, check_route
@@ -19,6 +20,7 @@ from bmad_messenger.yaml.parse import MAX_DEPTH, parse
 
 _ESCALATE: Final = "escalate"
 _ANY_SUFFIX: Final = "0000"
+_LONGEST_NUMBER: Final = 14_000  # bits; Python writes out and reads numbers of up to 4,300 digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,15 +153,28 @@ def plain_payload(payload: Mapping[str, Any], limit: int) -> dict[str, Any]:
         InvalidError: where a value is none of JSON's, nests too deep, or where it is larger than `limit` bytes.
     """
     copy = _plain(payload, "payload", 0)
-    assert isinstance(copy, dict)  # a mapping's copy is one
+    if not isinstance(copy, dict):
+        raise InvalidError(f"payload: wanted a mapping, found {show(copy)}", hint="give it keys")
     if len(json.dumps(copy, ensure_ascii=False).encode("utf-8", "surrogatepass")) > limit:
         raise _too_large(limit)
     return copy
 
 
+def plain_note(note: str, limit: int) -> str:
+    """A word on how a message ended, if it is a text of at most `limit` bytes; InvalidError where it is not."""
+    if not isinstance(note, str):
+        raise InvalidError(f"note: wanted text, found {show(note)}", hint="say it in words")
+    if len(_plain(note, "note", 0).encode()) > limit:
+        raise InvalidError(f"the note is larger than {limit} bytes", hint="save it to a file and name its path")
+    return note
+
+
 def _as_kept(time: datetime) -> datetime:
     """A time as the file keeps it: UTC, which one without a zone is taken for, and to the second."""
-    return parse_time(time.isoformat()).replace(microsecond=0)
+    try:
+        return parse_time(time.isoformat()).replace(microsecond=0)
+    except OverflowError:
+        raise InvalidError(f"expires: {time.isoformat()} is in no year of UTC", hint="name a nearer time") from None
 
 
 def _plain(value: Any, where: str, depth: int) -> Any:
@@ -169,6 +184,7 @@ def _plain(value: Any, where: str, depth: int) -> Any:
         for key in value:
             if not isinstance(key, str):
                 raise InvalidError(f"{where}: the key {key!r} is not text", hint="use text for keys")
+            _plain(key, f"{where}: a key", depth)
         return {key: _plain(item, f"{where}.{key}", depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item, f"{where}[{number}]", depth + 1) for number, item in enumerate(value)]
@@ -180,6 +196,8 @@ def _plain(value: Any, where: str, depth: int) -> Any:
         except UnicodeEncodeError:
             raise InvalidError(f"{where}: half a surrogate pair is not text", hint="send valid Unicode") from None
         return str(value)
+    if isinstance(value, int) and value.bit_length() > _LONGEST_NUMBER:
+        raise InvalidError(f"{where}: this number is too large", hint="send it as text")
     if value is None or isinstance(value, bool | int | float):
         return value
     raise InvalidError(f"{where}: a {type(value).__name__} is not a value of JSON", hint="turn it into text")

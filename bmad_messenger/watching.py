@@ -20,20 +20,18 @@ def changes(folder: Path, deadline: float) -> Iterator[None]:
         deadline: when to end, on the clock of `time.monotonic`.
     """
     yield
-    pauses = _notices(folder, deadline) if _can_watch() else _glances(folder, deadline)
-    for _ in pauses:
+    for _ in _pauses(folder, deadline):
         if time.monotonic() >= deadline:
             break
         yield
     yield
 
 
-def _can_watch() -> bool:
+def _pauses(folder: Path, deadline: float) -> Iterator[None]:
     try:
-        import watchfiles  # noqa: F401  # only whether it is there matters here
-    except ImportError:
-        return False
-    return True
+        yield from _notices(folder, deadline)
+    except (ImportError, OSError, RuntimeError):  # not installed, or the system gives out no more watches
+        yield from _glances(folder, deadline)
 
 
 def _notices(folder: Path, deadline: float) -> Iterator[None]:
@@ -60,5 +58,8 @@ def _glances(folder: Path, deadline: float) -> Iterator[None]:
 
 
 def _state(folder: Path) -> int:
-    """What changes when a file in the folder is replaced."""
-    return os.stat(folder).st_mtime_ns
+    """What changes when a file in the folder is replaced; 0 where the folder is gone."""
+    try:
+        return os.stat(folder).st_mtime_ns
+    except OSError:
+        return 0

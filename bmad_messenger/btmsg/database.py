@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from bmad_messenger.btmsg.migrations import migrate, pending
+from bmad_messenger.btmsg.migrations import check, migrate, pending
 from bmad_messenger.errors import DamagedError, LockTimeoutError, MessengerError, NotPermittedError, StorageError
 
 BUSY_SECONDS: Final = 5.0
@@ -101,7 +101,8 @@ class Database:
         if self._writer is None:
             _make_private_file(self.path)
             with _closing(_read_only(self.path)) as reader:  # before anything touches a file that is not ours to write
-                pending(reader, self.path)
+                if pending(reader, self.path):
+                    check(reader, self.path)
             writer = _connect(_uri(self.path, "rw"))
             try:
                 _use_wal(writer)

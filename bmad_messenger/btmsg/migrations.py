@@ -71,17 +71,31 @@ def pending(connection: sqlite3.Connection, path: str) -> list[str]:
     return [name for name in known if name not in applied]
 
 
+def check(connection: sqlite3.Connection, path: str) -> None:
+    """Make sure that an old database is whole before it is changed: a migration could hide what was in a damaged one.
+
+    Raises:
+        DamagedError: where it is corrupt.
+    """
+    report = connection.execute("PRAGMA quick_check(1)").fetchone()["quick_check"]
+    if report != "ok":
+        raise DamagedError(
+            f"{path} is corrupt: {report.splitlines()[-1]}; nothing was changed",
+            hint="restore it from a backup, or recover it with `sqlite3 FILE .recover`",
+            path=path,
+        )
+
+
 def migrate(connection: sqlite3.Connection, path: str) -> None:
     """Apply what the database at `path` lacks; several processes may do so at once.
 
     The connection is in autocommit mode, and none of its own transactions is open.
 
     Raises:
-        DamagedError: as `pending` does, or where the file is corrupt or its rows don't fit their tables.
+        DamagedError: as `pending` does, or where rows don't fit their tables.
     """
     if not pending(connection, path):
         return
-    _check(connection, path)
     connection.execute("PRAGMA foreign_keys = OFF")  # dropping a table to rebuild it would empty those that refer to it
     connection.execute("PRAGMA legacy_alter_table = ON")
     try:
@@ -96,17 +110,6 @@ def _applied(connection: sqlite3.Connection) -> set[str]:
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (LEDGER,)).fetchone():
         return set()
     return {str(row["name"]) for row in connection.execute(f"SELECT name FROM {LEDGER}")}
-
-
-def _check(connection: sqlite3.Connection, path: str) -> None:
-    """A damaged file is left as it is: what a migration made of it might hide what was in it."""
-    report = connection.execute("PRAGMA quick_check(1)").fetchone()["quick_check"]
-    if report != "ok":
-        raise DamagedError(
-            f"{path} is corrupt: {report.splitlines()[-1]}; nothing was changed",
-            hint="restore it from a backup, or recover it with `sqlite3 FILE .recover`",
-            path=path,
-        )
 
 
 def _apply(

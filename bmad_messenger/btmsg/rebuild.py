@@ -8,7 +8,9 @@ from typing import Final
 
 from bmad_messenger.btmsg.schema import BACKFILL, SHARED, Table
 
-_TOKEN: Final = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/|[(),]|[^'"`\[(),/-]+|.""", re.S)
+_TOKEN: Final = re.compile(
+    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/|[(),]|[^'"`\[(),/-]+|.""", re.S
+)
 _QUOTED: Final = re.compile(r"""^["`\[](.*)["`\]]$""", re.S)
 _CONSTRAINT: Final = re.compile(r"(?i)(constraint|primary|unique|check|foreign)\b")
 
@@ -16,7 +18,7 @@ _CONSTRAINT: Final = re.compile(r"(?i)(constraint|primary|unique|check|foreign)\
 def complete(connection: sqlite3.Connection, name: str) -> None:
     """Give the shared table `name` its present form, inside the caller's transaction.
 
-    Foreign keys must be off and `legacy_alter_table` on: then a reference or a view that names the table stays as it is.
+    Foreign keys must be off and `legacy_alter_table` on: then a reference or view that names the table stays as it is.
     """
     table = SHARED[name]
     if not _columns(connection, name):
@@ -61,7 +63,12 @@ def _columns(connection: sqlite3.Connection, name: str) -> dict[str, tuple[objec
     """Type, NOT NULL, default and place in the key of each column; the key's own columns are never empty anyhow."""
     rows = connection.execute("SELECT * FROM pragma_table_info(?)", (name,))
     return {
-        str(row["name"]).lower(): (str(row["type"]).upper(), row["notnull"] or row["pk"] > 0, row["dflt_value"], row["pk"])
+        str(row["name"]).lower(): (
+            str(row["type"]).upper(),
+            row["notnull"] or row["pk"] > 0,
+            row["dflt_value"],
+            row["pk"],
+        )
         for row in rows
     }
 
@@ -111,7 +118,7 @@ def _sequence(connection: sqlite3.Connection, name: str) -> int | None:
 
 
 def _copied(connection: sqlite3.Connection, name: str, new: str, table: Table) -> tuple[str, str]:
-    """The columns to fill and the expressions to fill them with, `rowid` among them: it holds the order of insertion."""
+    """The columns to fill and the expressions to fill them with, `rowid` among them: it is the order of insertion."""
     found = _columns(connection, name)
     pairs = {column: _value(name, column, table, column in found) for column in table.columns}
     for row in connection.execute("SELECT name, hidden FROM pragma_table_xinfo(?)", (new,)):

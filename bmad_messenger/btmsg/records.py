@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 
 
 class Agent(NamedTuple):
-    """An agent as lists show it; `tier` 0 is the operator, 1 management, 2 a project."""
+    """An agent; `tier` 0 is the operator, 1 management, 2 a project."""
 
     id: str
     name: str
@@ -16,10 +16,25 @@ class Agent(NamedTuple):
     tier: int
     model: str | None
     status: str
-    unread_count: int
     cwd: str | None
     last_active_at: str | None
     created_at: str | None
+
+
+class ListedAgent(NamedTuple):
+    """An agent, and how many messages wait for it."""
+
+    id: str
+    name: str
+    role: str
+    group_id: str
+    tier: int
+    model: str | None
+    status: str
+    cwd: str | None
+    last_active_at: str | None
+    created_at: str | None
+    unread_count: int
 
 
 class Message(NamedTuple):
@@ -189,12 +204,13 @@ class PriorityCount(NamedTuple):
     total: int
 
 
-_Record = TypeVar("_Record", bound=NamedTuple)
+_Record = TypeVar("_Record")
 
 
 def from_row(kind: type[_Record], row: sqlite3.Row) -> _Record:
     """The record that a row holds; the row's columns have the names of the record's fields."""
-    values = {name: row[name] for name in kind._fields}
+    fields: tuple[str, ...] = kind._fields  # type: ignore[attr-defined]
+    values = {name: row[name] for name in fields}
     if "read" in values:
         values["read"] = bool(values["read"])
     if values.get("payload") is not None:

@@ -25,8 +25,8 @@ _TEXT: Final = "TEXT NOT NULL"
 _TIME: Final = "TEXT DEFAULT (datetime('now'))"
 _OF_CHANNEL: Final = "TEXT NOT NULL REFERENCES channels(id) ON DELETE CASCADE"
 
-# References to agents stand at messages alone: a channel or a post may come from `system`, a dead letter goes to someone
-# who is not there, and what an unknown agent was refused is audited.
+# Only messages refer to agents: a channel or a post may come from `system`, a dead letter goes to someone who is not
+# there, and what an unknown agent was refused is audited.
 SHARED: Final[dict[str, Table]] = {
     "agents": Table(
         {

@@ -171,9 +171,11 @@ def _edits(item: str, document: Document, path: Path, changes: Mapping[str, Any]
             yield from _edits(item, document, where, value)
         else:
             span = document.values[where]
-            style = item[span.start : span.start + 1]
-            style = style if style in ("'", '"') else ""
+            opening = item[span.start : span.start + 1]
+            style = opening if opening in ("'", '"') else ""
             text = quote(value, style) if isinstance(value, str) else render_inline(value)
+            if opening in ("|", ">"):  # a block scalar reaches to the end of its last line
+                text += _line_end(item)
             yield span.start, span.end, text if span.start < span.end else f" {text}"
     for offset, text in additions.items():
         yield offset, offset, text
@@ -189,7 +191,7 @@ def _insertion(
         if not keys:
             return document.values[path].start + 1, entry
         return document.values[(*path, keys[-1])].end, f", {entry}"
-    eol = "\r\n" if "\r\n" in item else "\n"
+    eol = _line_end(item)
     margin = " " * (document.keys[(*path, keys[0])].column - 1)
     earlier = KEY_ORDER[: KEY_ORDER.index(key)] if key in KEY_ORDER else keys
     for neighbour in reversed(earlier):
@@ -203,7 +205,8 @@ def _insertion(
 def _is_on_one_line(item: str, document: Document, where: Path, value: Any) -> bool:
     if isinstance(value, dict | list) and where not in document.flow:
         return False
-    return item[document.values[where].start] not in "|>"
+    start = document.values[where].start
+    return item[start : start + 1] not in ("|", ">")
 
 
 def _open_list(queue: QueueText) -> tuple[str, int]:
@@ -215,8 +218,24 @@ def _open_list(queue: QueueText) -> tuple[str, int]:
     if start < end:
         start = text.rindex(":", 0, start) + 1
         text = text[:start] + text[end:]
-    line_end = text.find("\n", start)
-    return text, line_end + 1 if line_end >= 0 else len(text)
+    return text, _below_comments(text, _next_line(text, start))
+
+
+def _below_comments(text: str, at: int) -> int:
+    """The offset below the indented comments and blanks that follow `at`: a block scalar above would swallow them."""
+    line_start = at
+    while line_start < len(text):
+        line_end = _next_line(text, line_start)
+        if text[line_start:line_end].strip()[:1] not in ("", "#"):
+            break
+        if text[line_start] in " \t":
+            at = line_end
+        line_start = line_end
+    return at
+
+
+def _next_line(text: str, offset: int) -> int:
+    return text.find("\n", offset) + 1 or len(text)
 
 
 def _with_dash(lines: Sequence[str], margin: int) -> str:
@@ -229,6 +248,10 @@ def _parsed(text: str) -> Any:
         return parse(text)
     except InvalidError:
         return None
+
+
+def _line_end(item: str) -> str:
+    return "\r\n" if "\r\n" in item else "\n"
 
 
 def _missing_end(text: str, eol: str) -> str:

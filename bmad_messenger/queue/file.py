@@ -65,12 +65,8 @@ class QueueFile:
     def __init__(self, project: Project, limits: Limits, flavour: str) -> None:
         self.project, self.limits, self.flavour = project, limits, flavour
         self.path = project.queue
+        self.name = project.name(self.path)  # in errors
         self.journal = Journal(project.folder / JOURNAL_NAME)
-
-    @property
-    def name(self) -> str:
-        """The file's name in messages."""
-        return self.project.name(self.path)
 
     def read(self) -> Snapshot:
         """The file as it is now; takes no lock.

@@ -17,11 +17,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from bmad_messenger.errors import DamagedError
+from bmad_messenger.errors import DamagedError, StorageError
 from bmad_messenger.files import open_own, open_regular, publish
 
 _DIGEST: Final = 32  # hex digits
-_LINE: Final = re.compile(rb"([0-9a-f]{32})((?: [+-]MSG-[0-9a-f-]+)*)")
+_LINE: Final = re.compile(rb"([0-9a-f]{32})((?: [+-]MSG-[0-9]{8}-[0-9a-f]{4,})*)")
 _TAIL: Final = 16_384
 _A_LINE: Final = 100
 _COMPACT_AT: Final = 1_048_576
@@ -72,7 +72,7 @@ class Journal:
 
     def compact(self) -> None:
         """Rewrite a log that has grown large as its last version alone."""
-        with suppress(OSError):  # a long log costs time, and nothing else
+        with suppress(OSError, StorageError):  # a long log costs time, and nothing else
             if self.path.stat().st_size > _COMPACT_AT and (lines := self._lines()):
                 whole = (found for line in reversed(lines) if (found := _LINE.fullmatch(line)))
                 latest = next((found[1].decode() for found in whole), UNCHECKED)

@@ -85,9 +85,10 @@ class _Reader:
         from _ruamel_yaml import CParser
         from ruamel.yaml.error import YAMLError
 
-        if self.text.startswith("\ufeff"):  # libyaml skips it, and counts from behind it
+        if found := _MISPLACED_MARK.search(self.text):  # libyaml skips it, and may then miscount
             message, hint = "a byte-order mark is not allowed here", "remove it: one at the file's start is enough"
-            raise InvalidError(message, hint=hint, path=self.path, line=self.first_line, column=1)
+            line, column = self._position(found.end() - 1)
+            raise InvalidError(message, hint=hint, path=self.path, line=line, column=column)
         try:
             value = self._build(CParser(self.text).get_event)
         except (YAMLError, UnicodeEncodeError) as error:
@@ -185,6 +186,10 @@ class _Reader:
         line_start = self.line_ends[above - 1] + 1 if above else 0
         return above + self.first_line, mark.index - line_start + 1
 
+    def _position(self, index: int) -> tuple[int, int]:
+        """Line and column of a character, both from 1."""
+        return self.text.count("\n", 0, index) + self.first_line, index - self.text.rfind("\n", 0, index)
+
     def _refuse(self, mark: Any, message: str, hint: str) -> NoReturn:
         line, column = self._place(mark)
         raise InvalidError(message, hint=hint, path=self.path, line=line, column=column)
@@ -199,8 +204,7 @@ class _Reader:
         else:  # libyaml's reader gives up on the first character that YAML does not allow, without a mark
             found = _FORBIDDEN.search(self.text)
             index = found.start() if found else 0
-            line = self.text.count("\n", 0, index) + self.first_line
-            column = index - self.text.rfind("\n", 0, index)
+            line, column = self._position(index)
             what = f"the character U+{ord(self.text[index]):04X} is not allowed in YAML" if found else "not YAML"
         raise InvalidError(
             f"not YAML: {what}" if not what.startswith("the character") else what,
@@ -212,6 +216,7 @@ class _Reader:
 
 
 _FORBIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+_MISPLACED_MARK: Final = re.compile("(?:\\A|[\n\r\x85\u2028\u2029])\ufeff")
 _INTEGER: Final = re.compile(r"[-+]?[0-9]+")
 _PREFIXED: Final = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")

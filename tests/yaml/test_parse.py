@@ -106,6 +106,7 @@ def test_quoted_merge_sign_is_a_key_like_any() -> None:
         ("a: 1\nb: \x1b[31m", r"U\+001B", 2, 4),
         ("a: \x7f", r"U\+007F", 1, 4),
         ("\ufeffa: 1", "a byte-order mark", 1, 1),
+        ("a:\n\ufeff  b", "a byte-order mark", 2, 1),
         ("a: \ufffe", r"U\+FFFE", 1, 4),
         ("a: b\udc80", r"U\+DC80", 1, 5),
     ],

@@ -1,0 +1,115 @@
+"""The local log: what it remembers, and that losing it, or part of it, is harmless."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bmad_messenger.queue.journal import UNCHECKED, Journal, digest
+
+FIRST, SECOND = "MSG-20250115-a1b2", "MSG-20250115-c3d4"
+ONE, TWO = digest(b"one", ""), digest(b"two", "")
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal(tmp_path / ".queue.journal")
+
+
+def ids(count: int) -> list[str]:
+    return [f"MSG-20250115-{number:05x}" for number in range(count)]
+
+
+def test_digest_depends_on_the_rules_as_on_the_text() -> None:
+    assert len({digest(b"a", "1"), digest(b"b", "1"), digest(b"a", "2"), digest(b"1a", "")}) == 4
+
+
+def test_without_a_file_nothing_is_known(journal: Journal) -> None:
+    assert (journal.recall(ONE), journal.held()) == ((False, False), set())
+
+
+def test_last_version_is_known_as_the_last(journal: Journal) -> None:
+    journal.note(ONE)
+    journal.note(TWO)
+
+    assert (journal.recall(ONE), journal.recall(TWO)) == ((True, False), (True, True))
+
+
+def test_messages_are_held_until_they_leave(journal: Journal) -> None:
+    journal.note(ONE, entered=(FIRST, SECOND))
+    journal.note(TWO, left=(FIRST,))
+
+    assert journal.held() == {SECOND}
+
+
+def test_version_with_many_messages_is_remembered_whole(journal: Journal) -> None:
+    many = ids(2_000)
+    journal.note(ONE, entered=many)
+
+    assert journal.held() == set(many)
+    assert journal.recall(ONE) == (True, True)
+
+
+def test_old_versions_are_forgotten(journal: Journal) -> None:
+    journal.note(ONE)
+    for number in range(1_000):
+        journal.note(digest(str(number).encode(), ""))
+
+    assert journal.recall(ONE) == (False, False)
+
+
+@pytest.mark.parametrize("torn", [TWO[:10], f"{TWO} +{SECOND[:-2]}", f"{TWO} +{SECOND}", "\0" * 30, "é"])
+def test_line_torn_by_a_crash_is_skipped(journal: Journal, torn: str) -> None:
+    journal.note(ONE, entered=(FIRST,))
+    with journal.path.open("a", encoding="utf-8") as file:
+        file.write(torn)
+
+    assert (journal.held(), journal.recall(ONE)) == ({FIRST}, (True, True))
+
+
+def test_line_after_a_torn_one_is_whole(journal: Journal) -> None:
+    journal.path.write_text(f"{ONE} +{FIRST[:8]}")
+    journal.note(TWO, entered=(SECOND,))
+
+    assert (journal.held(), journal.recall(TWO)) == ({SECOND}, (True, True))
+
+
+def test_small_log_is_left_as_it_is(journal: Journal) -> None:
+    journal.note(ONE, entered=(FIRST,))
+    before = journal.path.read_bytes()
+    journal.compact()
+
+    assert journal.path.read_bytes() == before
+
+
+@pytest.mark.parametrize("count", [1, 2_000])
+def test_large_log_is_cut_to_what_it_says(journal: Journal, count: int) -> None:
+    journal.note(ONE, entered=ids(30_000))
+    journal.note(ONE, left=ids(30_000))
+    journal.note(TWO, entered=ids(count))
+    size = journal.path.stat().st_size
+    journal.compact()
+
+    assert (journal.held(), journal.recall(TWO)) == (set(ids(count)), (True, True))
+    assert journal.path.stat().st_size < size / 10
+
+
+def test_cut_log_survives_that_its_last_line_was_torn(journal: Journal) -> None:
+    journal.note(ONE, entered=ids(60_000))
+    with journal.path.open("a") as file:
+        file.write("torn\n")
+    journal.compact()
+
+    assert len(journal.held()) == 60_000
+
+
+def test_cutting_a_log_that_is_not_there_does_nothing(journal: Journal) -> None:
+    journal.compact()
+
+    assert not journal.path.exists()
+
+
+def test_unchecked_is_no_text_s_digest() -> None:
+    assert len(UNCHECKED) == len(ONE)
+    assert UNCHECKED != ONE

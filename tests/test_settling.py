@@ -1,0 +1,202 @@
+"""`sync`: the archive decides what is closed, the queue holds what is open, and a second run finds nothing to do."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bmad_messenger import Message, Messenger, Problem, Status
+
+
+@pytest.fixture
+def problems() -> list[Problem]:
+    return []
+
+
+@pytest.fixture
+def messenger(tmp_path: Path, problems: list[Problem], monkeypatch: pytest.MonkeyPatch) -> Messenger:
+    monkeypatch.setenv("BMAD_MESSENGER_PLUGINS", "")
+    root = tmp_path / "here"
+    root.mkdir()
+    return Messenger.open(root, report=problems.append)
+
+
+def send(messenger: Messenger, text: str = "text") -> Message:
+    return messenger.send(type="notify", from_agent="pm", to_agent="dev", payload={"message": text})
+
+
+def edit(messenger: Messenger, change: Callable[[str], str]) -> None:
+    path = messenger.project.queue
+    path.write_text(change(path.read_text()))
+
+
+def open_ids(messenger: Messenger) -> list[str]:
+    return [message.message_id for message in messenger.list()]
+
+
+def clone(messenger: Messenger, name: str) -> Messenger:
+    """Another clone of the repository, which has the history and a queue of its own."""
+    root = messenger.project.root.with_name(name)
+    there = Messenger.open(_made(root))
+    there.init()
+    pull(messenger, there)
+    return there
+
+
+def pull(source: Messenger, target: Messenger) -> None:
+    shutil.copytree(source.archive.folder, target.archive.folder, dirs_exist_ok=True)
+
+
+def _made(root: Path) -> Path:
+    root.mkdir()
+    return root
+
+
+def test_a_settled_project_stays_as_it_is(messenger: Messenger) -> None:
+    send(messenger)
+    messenger.close(send(messenger).message_id)
+    before = {path: path.read_bytes() for path in messenger.project.folder.rglob("*") if path.is_file()}
+
+    assert list(messenger.sync()) == []
+    after = {path: path.read_bytes() for path in messenger.project.folder.rglob("*") if path.is_file()}
+    assert {p: c for p, c in after.items() if ".lock" not in p.name} == {
+        p: c for p, c in before.items() if ".lock" not in p.name
+    }
+
+
+def test_an_empty_project_has_nothing_to_settle(messenger: Messenger) -> None:
+    assert list(messenger.sync(restore=True)) == []
+
+
+def test_what_the_archive_has_closed_leaves_the_queue(messenger: Messenger) -> None:
+    closed, kept = send(messenger), send(messenger)
+    record = messenger.archive.path(closed.message_id)
+    record.write_text(record.read_text().replace('"pending"', '"done"'))
+
+    assert list(messenger.sync()) == [f"took {closed.message_id} from the queue: the archive has it closed"]
+    assert open_ids(messenger) == [kept.message_id]
+    assert list(messenger.sync()) == []
+
+
+def test_what_the_queue_alone_has_is_recorded(messenger: Messenger) -> None:
+    sent = send(messenger)
+    messenger.archive.path(sent.message_id).unlink()
+
+    assert list(messenger.sync()) == [f"recorded {sent.message_id} in the archive"]
+    assert messenger.archive.read(sent.message_id) == sent
+
+
+def test_a_teammate_s_message_enters_the_queue(messenger: Messenger) -> None:
+    sent = send(messenger, "to all clones")
+    there = clone(messenger, "there")
+
+    assert list(there.sync()) == [f"took {sent.message_id} into the queue from the archive"]
+    assert there.list() == [sent]
+    assert list(there.sync()) == []
+
+
+def test_a_teammate_s_close_closes_here(messenger: Messenger) -> None:
+    sent = send(messenger)
+    there = clone(messenger, "there")
+    there.sync()
+    there.close(sent.message_id, note="done there")
+    pull(there, messenger)
+    messenger.sync()
+
+    assert open_ids(messenger) == []
+    assert messenger.get(sent.message_id).note == "done there"
+
+
+def test_what_others_wrote_is_checked_before_it_is_trusted(messenger: Messenger, problems: list[Problem]) -> None:
+    sent = send(messenger)
+    there = clone(messenger, "there")
+    record = there.archive.path(sent.message_id)
+    record.write_text(record.read_text().replace('"dev"', '"../x"'))
+    there.sync()
+    fresh = Messenger.open(there.project.root, report=problems.append)
+
+    assert fresh.list() == []
+    assert problems[0].severity == "error"
+    assert '"../x"' in problems[0].message
+
+
+def test_a_message_removed_by_hand_comes_back_only_on_demand(messenger: Messenger) -> None:
+    gone = send(messenger, "gone")
+    kept = send(messenger, "kept")
+    head, _, item = messenger.project.queue.read_text().split("  - message_id: ")
+    edit(messenger, lambda _: f"{head}  - message_id: {item}")
+
+    assert list(messenger.sync()) == []
+    assert list(messenger.sync(restore=True)) == [f"brought {gone.message_id} back into the queue"]
+    assert messenger.list() == [kept, gone]
+    assert list(messenger.sync(restore=True)) == []
+
+
+def test_a_queue_that_is_lost_is_rebuilt_on_demand(messenger: Messenger) -> None:
+    sent = [send(messenger, str(number)) for number in range(3)]
+    messenger.close(send(messenger).message_id)
+    messenger.project.queue.unlink()
+    messenger.sync(restore=True)
+
+    assert sorted(open_ids(messenger)) == sorted(message.message_id for message in sent)
+
+
+@pytest.mark.parametrize("is_restored", [False, True])
+@pytest.mark.parametrize("is_journal_lost", [False, True])
+def test_a_message_that_can_t_be_read_is_not_doubled(
+    messenger: Messenger, is_restored: bool, is_journal_lost: bool
+) -> None:
+    sent = send(messenger)
+    edit(messenger, lambda text: text.replace('to: "dev"', 'to: "nobody"'))
+    if is_journal_lost:
+        (messenger.project.folder / ".queue.journal").unlink()
+
+    assert list(messenger.sync(restore=is_restored)) == []
+    assert messenger.project.queue.read_text().count(sent.message_id) == 1
+
+
+def test_comments_travel_with_a_closed_message(messenger: Messenger) -> None:
+    sent = send(messenger)
+    edit(messenger, lambda text: text.replace('    status: "pending"', '    status: "pending" # ask Ann'))
+    messenger.close(sent.message_id)
+
+    assert "# ask Ann" in (messenger.archive.text(sent.message_id) or "")
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", b"\xff\0", b"message_id: MSG-20250115-a1b2\n"])
+def test_a_damaged_record_is_reported_and_stops_nothing(
+    messenger: Messenger, problems: list[Problem], content: bytes
+) -> None:
+    damaged, closed = send(messenger), send(messenger)
+    messenger.archive.path(damaged.message_id).write_bytes(content)
+    record = messenger.archive.path(closed.message_id)
+    record.write_text(record.read_text().replace('"pending"', '"cancelled"'))
+    messenger.sync()
+
+    assert open_ids(messenger) == [damaged.message_id]
+    assert messenger.archive.path(damaged.message_id).read_bytes() == content
+    assert [problem.path for problem in problems] == [messenger.archive.name_of(damaged.message_id)]
+
+
+def test_a_record_swapped_for_another_message_changes_nothing(messenger: Messenger, problems: list[Problem]) -> None:
+    first, second = send(messenger, "first"), send(messenger, "second")
+    messenger.close(second.message_id)
+    shutil.copy(messenger.archive.path(second.message_id), messenger.archive.path(first.message_id))
+    messenger.sync()
+
+    assert messenger.list() == [first]
+    assert "holds the message" in problems[0].message
+
+
+def test_without_the_archive_nothing_is_settled(messenger: Messenger) -> None:
+    sent = send(messenger)
+    record = messenger.archive.path(sent.message_id)
+    record.write_text(record.read_text().replace('"pending"', '"done"'))
+    messenger.project.config.write_text("plugins: {disable: [archive]}\n")
+    there = Messenger.open(messenger.project.root)
+
+    assert list(there.sync(restore=True)) == []
+    assert there.get(sent.message_id).status is Status.PENDING
