@@ -34,7 +34,7 @@ def draw(figures: Figures, path: Path) -> None:
         _lines(send, figures, SEND, "Send one message")
         _lines(receive, figures, RECEIVE, f"Receive {in_process.RECEIVED} messages")
         receive.sharey(send)
-        send.legend(frameon=False, loc="upper left", fontsize=9)
+        figure.legend(*send.get_legend_handles_labels(), loc="outside lower left", ncols=len(_COLOURS), frameon=False)
         _bars(commands, figures)
         figure.savefig(path, metadata={"Date": None})
         pyplot.close(figure)
@@ -48,6 +48,7 @@ def _lines(axes: Any, figures: Figures, operation: str, title: str) -> None:
         points = [(steps[size], t.median(name) * 1000) for size, t in by_size.items() if name in t.seconds]
         axes.plot(*zip(*points, strict=True), marker="o", color=colour, label=name)
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.set_xticks(list(steps.values()), [f"{size:,}" for size in steps])
     axes.set(title=title, xlabel="live messages", ylabel="median, ms")
     _tidy(axes, "y")
@@ -58,10 +59,8 @@ def _bars(axes: Any, figures: Figures) -> None:
     names = list(timings.seconds)
     ours = (command_line.SEND, command_line.RECEIVE)
     colours = [_COLOURS[in_process.MESSENGER] if name in ours else _OTHERS for name in names]
-    labels = [
-        "python: all imports" if name == command_line.IMPORTS else name.replace("python -c", "python:")
-        for name in names
-    ]
+    short = {command_line.IMPORTS: "python: all imports", command_line.IMPORT_TYPER: "python: import typer"}
+    labels = [short.get(name, name) for name in names]
     bars = axes.barh(labels, [timings.median(name) * 1000 for name in names], color=colours)
     axes.bar_label(bars, fmt="%.0f", padding=3)
     axes.invert_yaxis()

@@ -126,7 +126,7 @@ def _message(mapping: Any) -> Message | None:
     """The message that a file holds, if it is one; anybody may have written the file."""
     try:
         message = Message.from_mapping(mapping)
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         return None
     texts = [mapping[key] for key in KEY_ORDER if key in mapping and key not in _COLLECTIONS]
     is_sound = (

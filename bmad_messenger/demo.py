@@ -104,7 +104,7 @@ class _Play:
         self.take("sm", type_filter="handoff", note="story written")
         criteria = ["A known user gets in", "A wrong password says so"]
         self.send(route="story-ready", story_path=_STORY, acceptance_criteria=criteria)
-        story = self.take("dev", type_filter="handoff", close=False)
+        story = self.take("dev", type_filter="handoff")
         [question] = self.send(
             type="clarify",
             from_agent="dev",
@@ -112,12 +112,12 @@ class _Play:
             question="Should authentication use JWT or session cookies?",
             context="Story 1-2 requires user login but auth method not specified in architecture",
         )
-        self.take("architect", type_filter="clarify", close=False)
-        self.say("  architect answers: Session cookies, signed")
+        self.take("architect", type_filter="clarify")
         answer = self.messenger.reply(question.message_id, "Session cookies, signed")
-        self.messenger.close(question.message_id, note="answered")
-        self.messenger.mark_read("dev", [answer.message_id])
-        self.messenger.close(answer.message_id, *(message.message_id for message in story), note="implemented")
+        self.show(answer)
+        self.close("architect", [question], "question answered")
+        self.say(f"  dev receives {answer.message_id}: {answer.payload['message']}")
+        self.close("dev", [*self.messenger.mark_read("dev", [answer.message_id]), *story], "story implemented")
         changed = ["src/auth/login.ts", "src/auth/login.test.ts"]
         self.send(route="implementation-complete", type="review", story_path=_STORY, files_changed=changed)
         self.take("tea", type_filter="review", note="two findings")
@@ -152,23 +152,25 @@ class _Play:
         draft = Draft(type, from_agent, to_agent, to_agents, payload, route=route)
         sent = self.messenger.send_many([draft])
         for message in sent:
-            recipients = ", ".join(message.recipients(self.messenger.config.agents))
-            way = f"{message.from_agent} → {recipients}"
-            self.say(
-                f"  {message.message_id}  {message.type:<11} {way}{f'  ({message.route})' if message.route else ''}"
-            )
+            self.show(message)
         return sent
 
-    def take(
-        self, agent: str, *, type_filter: str | None = None, note: str | None = None, close: bool = True
-    ) -> list[Message]:
+    def take(self, agent: str, *, type_filter: str | None = None, note: str | None = None) -> list[Message]:
         received = self.messenger.receive(agent, type_filter=type_filter)
-        names = [message.message_id for message in received]
-        self.say(f"  {agent} receives {', '.join(names)}")
-        if close and names:
-            self.messenger.close(*names, note=note)
-            self.say(f"  {agent} is done: {note}")
+        self.say(f"  {agent} receives {', '.join(message.message_id for message in received)}")
+        if note is not None:
+            self.close(agent, received, note)
         return received
+
+    def close(self, agent: str, received: list[Message], note: str) -> None:
+        self.messenger.close(*(message.message_id for message in received), note=note)
+        self.say(f"  {agent} is done: {note}")
+
+    def show(self, message: Message) -> None:
+        recipients = ", ".join(message.recipients(self.messenger.config.agents))
+        reason = message.route or ("an answer" if message.reply_to else "")
+        way = f"{message.from_agent} → {recipients}"
+        self.say(f"  {message.message_id}  {message.type:<11} {way}{reason and f'  ({reason})'}")
 
     def board(self) -> None:
         """What is open, what is in the archive, and where to look."""

@@ -61,7 +61,7 @@ def open_regular(path: Path, name: str) -> BinaryIO:
 
 
 def open_own(path: Path, flags: int) -> int:
-    """Open a file that is local to this clone and written in place, such as a log; never through a link, which is a trap.
+    """Open a file that is local to this clone and written in place, such as a log; a link there is a trap.
 
     Raises:
         OSError: where the file system refuses, or the file is a link.
@@ -90,7 +90,7 @@ def decode(content: bytes, name: str) -> str:
 
 @contextmanager
 def refusals(doing: str, name: str) -> Iterator[None]:
-    """Raise what the file system refuses while `doing` ("read", "write") with the file called `name` as our own error."""
+    """Raise as our own error what the file system refuses while `doing` ("read", "write") with the file `name`."""
     try:
         yield
     except OSError as error:

@@ -15,7 +15,6 @@ from bmad_messenger import inbox
 from bmad_messenger import message as messages
 from bmad_messenger.config import Project, find_project
 from bmad_messenger.errors import (
-    InvalidError,
     MessengerError,
     Problem,
     ThreadTooLongError,
@@ -23,7 +22,6 @@ from bmad_messenger.errors import (
     WaitTimeoutError,
 )
 from bmad_messenger.inbox import Wanted
-from bmad_messenger.loop_guard import answering, question
 from bmad_messenger.message import Draft, Message, Priority, Status
 from bmad_messenger.queue.view import Check, QueueView
 from bmad_messenger.settings import load_config
@@ -171,6 +169,8 @@ class Messenger:
         created = messages.now()
         prepared = [message for draft in drafts for message in self._outbox.compose(draft, created)]
         if any(message.reply_to is not None for message in prepared):
+            from bmad_messenger.loop_guard import answering
+
             view, limit = self._current(), self.config.limits.thread_length
             prepared = [answering(message, self._store, view, limit) for message in prepared]
         for message in prepared:
@@ -325,15 +325,7 @@ class Messenger:
 
             note = plain_note(note, self.config.limits.payload_bytes)
         view = self._current()
-        ids = list(dict.fromkeys(self._store.resolve(name, view) for name in message_ids))
-        for message_id in ids:
-            message = self._store.get(message_id, view)
-            if message.status.is_closed and message.status is not status:
-                raise InvalidError(
-                    f"{message_id} is {message.status.value} already",
-                    hint=f"`bmad-messenger show {message_id}` tells more",
-                )
-        return self._close(ids, status, note)
+        return self._close([*dict.fromkeys(self._store.resolve(name, view) for name in message_ids)], status, note)
 
     def list(
         self,
@@ -465,6 +457,8 @@ class Messenger:
         try:
             return self.prepare(drafts, strict=strict)
         except ThreadTooLongError as error:
+            from bmad_messenger.loop_guard import question
+
             try:
                 self._send(self.prepare(question(error, self._store, self._current())))
             except MessengerError as failure:  # what stopped the thread is the error to raise
@@ -472,6 +466,8 @@ class Messenger:
             raise
 
     def _send(self, prepared: Sequence[Message]) -> MessageList:
+        if not prepared:
+            return []
         from bmad_messenger.transactions import enqueue
 
         if not os.path.exists(self.project.queue):

@@ -143,6 +143,10 @@ def close(store: Store, ids: Sequence[str], status: Status, note: str | None, as
         status: how they end.
         note: a word on that.
         ask: is given what is about to leave, under the lock, and may raise to prevent it.
+
+    Raises:
+        NotFoundError: where one does not exist.
+        InvalidError: where one was closed otherwise before.
     """
 
     def edit(snapshot: Snapshot) -> Change[Effect]:
@@ -161,6 +165,7 @@ def close(store: Store, ids: Sequence[str], status: Status, note: str | None, as
             else:
                 archived = store.get(message_id, view)
                 if archived.status.is_closed:
+                    _require(archived, status)
                     result.append(archived)
                     continue
                 queue, at = store.archived_item(message_id), 0  # open, and lost from the queue
@@ -174,6 +179,14 @@ def close(store: Store, ids: Sequence[str], status: Status, note: str | None, as
         return Change(Effect(result, closed), text, left=left, is_clean=view.is_clean)
 
     return store.queue.update(edit)
+
+
+def _require(closed: Message, status: Status) -> None:
+    if status not in (closed.status, Status.EXPIRED):  # what expires may have been closed just now, in any way
+        raise InvalidError(
+            f"{closed.message_id} is {closed.status.value} already",
+            hint=f"`bmad-messenger show {closed.message_id}` tells more",
+        )
 
 
 def _sent_before(store: Store, message: Message, view: QueueView, new: Sequence[Message]) -> Message | None:

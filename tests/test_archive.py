@@ -86,6 +86,7 @@ def test_ids_come_by_month_and_strangers_are_passed_over(archive: Archive, file:
         render_record(MESSAGE).replace('"pending"', '"lost"'),
         render_record(MESSAGE).replace('"2025-01-15T10:30:00Z"', '"soon"'),
         render_record(MESSAGE).replace('"2025-01-15T10:30:00Z"', "2025"),
+        render_record(MESSAGE).replace("2025-01-15T10:30:00Z", "9999-12-31T23:59:59-23:59"),
         render_record(MESSAGE).replace('"pm"', "[pm]"),
         render_record(MESSAGE).replace('  message: "Using PostgreSQL"', "  - 5"),
         render_record(replace(MESSAGE, reply_to="../../../etc/passwd")),

@@ -184,7 +184,7 @@ def test_a_trap_at_the_temporary_name_is_never_written_through(tmp_path: Path, t
 
 def test_a_folder_at_the_temporary_name_is_a_refusal(target: Path) -> None:
     temporary(target).mkdir()
-    with pytest.raises(OSError, match="directory|permitted"):
+    with pytest.raises(OSError, match=r"directory|permitted"):
         publish(target, b"new")
 
     assert not target.exists()

@@ -78,7 +78,12 @@ def test_the_recipients_of_all_are_the_roster_but_the_sender(keys: dict[str, Any
 
 
 def test_the_priorities_are_the_reference_s() -> None:
-    assert {priority.label: priority.value for priority in Priority} == {"critical": 1, "high": 2, "medium": 3, "low": 4}
+    assert {priority.label: priority.value for priority in Priority} == {
+        "critical": 1,
+        "high": 2,
+        "medium": 3,
+        "low": 4,
+    }
 
 
 @pytest.mark.parametrize("text", ["high", "High", "HIGH"])
@@ -121,7 +126,7 @@ def test_a_time_is_written_in_utc() -> None:
 
 @pytest.mark.parametrize("text", ["", "soon", "2025-13-01T00:00:00Z"])
 def test_what_is_no_time_is_an_error(text: str) -> None:
-    with pytest.raises(ValueError, match="isoformat|month"):
+    with pytest.raises(ValueError, match=r"isoformat|month"):
         parse_time(text)
 
 

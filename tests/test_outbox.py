@@ -18,6 +18,7 @@ from bmad_messenger.routes import Routes
 NOW = datetime(2025, 1, 15, 10, 30, tzinfo=UTC)
 NEWS = {"message": "news"}
 UI = {"prd_path": "prd.md", "priority_features": ["Login"], "user_personas": ["Ana"], "more": 1}
+STORY = {"story_path": "story.md", "acceptance_criteria": "works"}
 SMALL = 1000
 
 
@@ -96,9 +97,12 @@ def test_what_can_be_no_message_is_refused(options: dict[str, Any], error: type[
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"route": "story-ready", "type": "handoff"}, "goes from sm, not from pm"),
+        ({"type": "handoff", "route": "story-ready", "payload": STORY}, "goes from sm, not from pm"),
         ({"payload": {}}, "payload"),
-        ({"type": "clarify", "payload": {"question": "?", "context": "x"}, "to_agent": None, "to_agents": "all"}, "one"),
+        (
+            {"type": "clarify", "payload": {"question": "?", "context": "x"}, "to_agent": None, "to_agents": "all"},
+            "one",
+        ),
     ],
 )
 def test_a_message_that_breaks_a_rule_is_refused(options: dict[str, Any], words: str, outbox: Outbox) -> None:

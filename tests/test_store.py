@@ -65,7 +65,8 @@ def test_a_part_that_several_have_names_them(messenger: Messenger, send: Callabl
 
 
 @pytest.mark.parametrize(
-    "name", ["", "MSG-19990101-0000", "../../etc/passwd", "/etc/passwd", "MSG-20250115-a1b2/../x", "\0", "%", "-" * 9999]
+    "name",
+    ["", "MSG-19990101-0000", "../../etc/passwd", "/etc/passwd", "MSG-20250115-a1b2/../x", "\0", "%", "-" * 9999],
 )
 def test_a_name_that_no_message_has_is_not_found(messenger: Messenger, send: Callable[..., str], name: str) -> None:
     send()
@@ -118,7 +119,9 @@ def test_a_thread_is_whole_wherever_its_messages_are(messenger: Messenger, send:
 def test_a_circle_of_answers_ends(messenger: Messenger, send: Callable[..., str]) -> None:
     first = send("first")
     second = messenger.reply(first, "second").message_id
-    edit(messenger, lambda text: text.replace('status: "pending"\n', f'status: "pending"\n    reply_to: "{second}"\n', 1))
+    edit(
+        messenger, lambda text: text.replace('status: "pending"\n', f'status: "pending"\n    reply_to: "{second}"\n', 1)
+    )
 
     assert {one.message_id for one in messenger.thread(first)} == {first, second}
 

@@ -147,8 +147,9 @@ def _read_only(path: str) -> sqlite3.Connection:
         connection.execute("SELECT 1 FROM sqlite_master")
     except sqlite3.OperationalError as error:
         connection.close()
-        # In a folder that may not be written, SQLite can't share a WAL file with others; nobody else writes it, then.
-        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN or os.path.exists(f"{path}-wal"):
+        # In a folder that may not be written, SQLite can't make the files of the WAL; nobody else writes there, then.
+        is_barred = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+        if not is_barred or os.path.exists(f"{path}-wal"):
             raise
         return _connect(_uri(path, "ro&immutable=1"))
     except BaseException:

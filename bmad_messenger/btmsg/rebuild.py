@@ -132,9 +132,12 @@ def _copied(connection: sqlite3.Connection, name: str, new: str, table: Table) -
 
 def _value(name: str, column: str, table: Table, exists: bool) -> str:
     definition = table.columns[column]
-    if not exists and "DEFAULT" in definition:
-        return BACKFILL.get((name, column)) or definition.partition("DEFAULT")[2]
+    default = definition.partition("DEFAULT ")[2]
+    if not exists and default:
+        return BACKFILL.get((name, column), default)
     if "NOT NULL" not in definition:
+        if default and not default.startswith("("):  # a row without a flag gets it; one without a time stays without
+            return f"coalesce(old.{column}, {default})"
         return f"old.{column}" if exists else "NULL"
     candidates = [f"old.{column}"] if exists else []
     candidates += [BACKFILL[name, column]] if (name, column) in BACKFILL else []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -158,8 +157,10 @@ class QueueFile:
 
     def _sign(self) -> None:
         """Leave word who holds the lock."""
+        import platform
+
         command = " ".join((os.path.basename(sys.argv[0]), *sys.argv[1:2]))
-        word = {"pid": os.getpid(), "host": socket.gethostname(), "command": command[:100]}
+        word = {"pid": os.getpid(), "host": platform.node(), "command": command[:100]}
         word["since"] = message.format_time(message.now())
         with suppress(OSError):  # only the wording of somebody's error depends on it
             descriptor = open_own(self.project.folder / HOLDER_NAME, os.O_WRONLY | os.O_CREAT)

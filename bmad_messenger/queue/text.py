@@ -12,7 +12,8 @@ from bmad_messenger.queue.head import read_head
 from bmad_messenger.yaml.parse import Document, parse, parse_located
 
 LIST: Final = re.compile(
-    r"^(?:messages|\"messages\"|'messages') *:(?=\s|\Z)[ \t]*([^#\r\n]*?)[ \t]*(?:#[^\r\n]*)?\r?$", re.MULTILINE
+    r"^(?:messages|\"messages\"|'messages') *:(?=\s|\Z)[ \t]*([^#\r\n]*?)[ \t]*(?:(?<=[ \t])#[^\r\n]*)?\r?$",
+    re.MULTILINE,
 )
 """The line of the list; its group is what stands behind the colon."""
 _AFTER_DASH: Final = ("", " ", "\n", "\r", "\t")

@@ -48,7 +48,7 @@ def test_a_lease_that_runs_out_ends_the_wait(note: Note, messenger: Messenger) -
 def test_nothing_in_time_is_an_error(options: dict[str, str], note: Note, messenger: Messenger) -> None:
     note(to_agent="dev" if options else "tea")
 
-    with pytest.raises(WaitTimeoutError, match="nothing came for dev in 0.05 s"):
+    with pytest.raises(WaitTimeoutError, match=r"nothing came for dev in 0\.05 s"):
         messenger.wait("dev", 0.05, **options)
 
 

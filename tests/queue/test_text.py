@@ -113,6 +113,7 @@ def test_text_may_say_nothing(text: str) -> None:
         ("# note\n messages: []\n", 2, 1),
         ("messages: [{type: notify}]\n", 1, 11),
         ("messages: {}\n", 1, 11),
+        ("messages: []# none\n", 1, 1),
         ("messages: [\n]\n", 1, 11),
         ("messages:\n  []\n", 2, 3),
         ("messages:\n  type: notify\n", 2, 3),
