@@ -40,7 +40,10 @@ class Archive:
         return os.path.join(self.name, *self.path(message_id).parts[-2:])
 
     def record(self, message: Message) -> bool:
-        """Keep a message as it was sent, unless it is kept already; whether it was not."""
+        """Keep a message as it was sent, unless it is kept already; whether it was not.
+
+        It need not outlive a power failure: the queue does, and `sync` records what is not recorded.
+        """
         return not self.holds(message.message_id) and self._write(
             message.message_id, render_record(message), replace=False
         )
@@ -114,7 +117,7 @@ class Archive:
         path = self.path(message_id)
         with refusals("write", self.name_of(message_id)):
             make_folder(path.parent)
-            return publish(path, text.encode(), replace=replace, follow=False)
+            return publish(path, text.encode(), replace=replace, follow=False, lasting=replace)
 
 
 def render_record(message: Message) -> str:

@@ -37,27 +37,26 @@ def read_text(path: Path, name: str, limit: int = LARGEST) -> str | None:
     """
     with refusals("read", name):
         try:
-            with open_regular(path, name) as file:
+            with open_regular(path) as file:
                 content = file.read(limit + 1)
         except FileNotFoundError:
             return None
     if len(content) > limit:
-        raise DamagedError(f"{name} is larger than {limit} bytes", hint="make it smaller", path=name)
+        raise DamagedError(f"the file is larger than {limit} bytes", hint="make it smaller", path=name)
     return decode(content, name).removeprefix(_BOM)
 
 
-def open_regular(path: Path, name: str) -> BinaryIO:
+def open_regular(path: Path) -> BinaryIO:
     """Open a file to read it, if it is one: a pipe or a device, which a link may lead to, could be read for ever.
 
     Raises:
-        OSError: where the file system refuses.
-        DamagedError: where it is no file.
+        OSError: where the file system refuses, or it is no file.
     """
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return os.fdopen(descriptor, "rb")
     os.close(descriptor)
-    raise DamagedError(f"{name} is not a file", hint="move it away", path=name)
+    raise OSError(errno.EINVAL, "it is not a file")
 
 
 def open_own(path: Path, flags: int) -> int:
@@ -98,7 +97,13 @@ def refusals(doing: str, name: str) -> Iterator[None]:
 
 
 def publish(
-    path: Path, content: bytes, *, replace: bool = True, follow: bool = True, still: Callable[[], bool] | None = None
+    path: Path,
+    content: bytes,
+    *,
+    replace: bool = True,
+    follow: bool = True,
+    lasting: bool = True,
+    still: Callable[[], bool] | None = None,
 ) -> bool:
     """Give `path` this content, durably and at once: whoever reads sees the old file or the new one.
 
@@ -110,6 +115,7 @@ def publish(
         content: the bytes.
         replace: with False, a file that exists is left as it is.
         follow: whether a symbolic link at `path` stays and the file that it names is replaced, or the link itself is.
+        lasting: whether the file must outlive a power failure; where not, it is then whole or not there.
         still: asked at the last moment; where it says no, nothing is written.
 
     Returns:
@@ -133,7 +139,8 @@ def publish(
             os.unlink(temporary)
         raise
     try:
-        sync_folder(folder)
+        if lasting:
+            sync_folder(folder)
     except OSError as error:
         reason = f"{name} was written, but may not outlive a power failure: {error.strerror or error}"
         raise StorageError(reason, hint="see to the disk; then look before you do the same again", path=name) from error

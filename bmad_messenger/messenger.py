@@ -140,13 +140,15 @@ class Messenger:
             NotPermittedError: where a plugin or the loop guard refuses it.
             UsageError: where `route` is a trigger that stands for several routes; `send_many` sends on each.
         """
+        from bmad_messenger.outbox import priority_of
+
         draft = Draft(
             type=type,
             from_agent=from_agent,
             to_agent=to_agent,
             to_agents=to_agents if to_agents is None or isinstance(to_agents, str) else tuple(to_agents),
             payload=payload or {},
-            priority=Priority.parse(priority) if isinstance(priority, str) else priority,
+            priority=priority_of(priority),
             route=route,
             reply_to=reply_to,
             expires=expires,

@@ -12,7 +12,7 @@ from typing import Any, Final
 from bmad_messenger.config import USER, Config
 from bmad_messenger.errors import InvalidError, Problem, UsageError
 from bmad_messenger.findings import show
-from bmad_messenger.message import ALL, Draft, Message, Status, message_id, parse_time
+from bmad_messenger.message import ALL, Draft, Message, Priority, Status, message_id, parse_time
 from bmad_messenger.message_types import MessageTypes, check_message
 from bmad_messenger.practices import check_artifact_paths, check_practices, check_route
 from bmad_messenger.routes import Route, Routes
@@ -128,6 +128,22 @@ class Outbox:
                 raise UsageError(f"to_agents is {draft.to_agents!r}", hint=f"give a list of agents, or {ALL!r}")
             return None, ALL
         return None, tuple(dict.fromkeys(self.config.require_agent(agent) for agent in draft.to_agents))
+
+
+def priority_of(value: Any) -> Priority | None:
+    """A priority by its name; None stays None.
+
+    Raises:
+        InvalidError: where there is none of that name, naming the nearest.
+    """
+    if value is None or isinstance(value, Priority):
+        return value
+    try:
+        return Priority.parse(str(value))
+    except ValueError:
+        labels = [priority.label for priority in Priority]
+        hint = f"{nearest(str(value), labels)}the priorities are {', '.join(labels)}"
+        raise InvalidError(f"there is no priority {show(value)}", hint=hint) from None
 
 
 def read_payload(text: str, limit: int, path: str | None = None) -> dict[str, Any]:

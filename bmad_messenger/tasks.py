@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 from bmad_messenger.errors import InvalidError, MessengerError, Problem, UsageError
 from bmad_messenger.findings import show
 from bmad_messenger.inbox import Wanted
-from bmad_messenger.message import ALL, Draft, Priority, now, parse_time
+from bmad_messenger.message import ALL, Draft, now, parse_time
 from bmad_messenger.messenger import Messenger
-from bmad_messenger.outbox import read_payload
+from bmad_messenger.outbox import priority_of, read_payload
 from bmad_messenger.yaml.parse import resolve
 
 if TYPE_CHECKING:
@@ -178,22 +178,6 @@ def agents_of(value: Any) -> tuple[str, ...] | str | None:
         raise InvalidError(f"{value!r} are no agents", hint="give a list of agents, or `all`")
     names = tuple(str(name).strip() for name in (value.split(",") if isinstance(value, str) else value))
     return ALL if names == (ALL,) else tuple(name for name in names if name)
-
-
-def priority_of(value: Any) -> Priority | None:
-    """A priority by its name.
-
-    Raises:
-        InvalidError: where there is none of that name.
-    """
-    if value is None or isinstance(value, Priority):
-        return value
-    try:
-        return Priority.parse(str(value))
-    except ValueError:
-        labels = [priority.label for priority in Priority]
-        hint = _near(str(value), labels) or f"the priorities are {', '.join(labels)}"
-        raise InvalidError(f"there is no priority {value!r}", hint=hint) from None
 
 
 def time_of(value: Any) -> datetime | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -14,7 +13,7 @@ from bmad_messenger.errors import InvalidError, UsageError
 from bmad_messenger.inbox import Wanted
 from bmad_messenger.message import Message, Priority, Status
 from bmad_messenger.queue.edit import append, as_record, change, changed_item, merged, remove
-from bmad_messenger.queue.file import Change, Snapshot
+from bmad_messenger.queue.file import Change, Snapshot, host_name
 from bmad_messenger.queue.view import QueueView
 from bmad_messenger.store import Store
 
@@ -213,4 +212,4 @@ def _changed(
 
 def _worker() -> str:
     """Who takes a lease: what `BMAD_MESSENGER_WORKER` says, or host and process."""
-    return os.environ.get("BMAD_MESSENGER_WORKER") or f"{socket.gethostname()}:{os.getpid()}"
+    return os.environ.get("BMAD_MESSENGER_WORKER") or f"{host_name()}:{os.getpid()}"

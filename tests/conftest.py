@@ -11,6 +11,7 @@ from hypothesis import settings
 
 # An example's time says nothing on a busy machine; and a run of CI must be the same each time.
 settings.register_profile("project", deadline=None, derandomize="CI" in os.environ, print_blob=True)
+settings.register_profile("thorough", settings.get_profile("project"), max_examples=5_000)
 settings.load_profile("project")
 
 _UNSET = (

@@ -150,6 +150,10 @@ def send(messenger: Messenger) -> dict[str, list[str]]:
     return {"sent": [note(messenger, "new")]}
 
 
+def send_with_a_key(messenger: Messenger) -> dict[str, list[str]]:
+    return {"sent": [note(messenger, "once", idempotency_key="key")]}
+
+
 def receive(messenger: Messenger) -> dict[str, list[str]]:
     return {"sent": [str(message.payload["message"]) for message in messenger.receive("dev")]}
 
@@ -251,6 +255,16 @@ def test_a_kill_at_any_call_loses_nothing(operation: Operation, fresh: Callable[
     killed, heard = run_in_a_fork(operation, root, Calls(WRITING, die, len(made)))
     assert (killed, heard) == (False, told)
     check_project(root, operation, heard, "dead after the last call")
+
+
+@pytest.mark.parametrize("operation", [Operation(used, send_with_a_key)], ids=["send"])
+def test_a_sender_that_died_may_send_again_under_its_key(operation: Operation, fresh: Callable[[], Path]) -> None:
+    made, told = calls_of(operation, fresh, WRITING)
+    for at, name in enumerate(made):
+        root = fresh()
+        run_in_a_fork(operation, root, Calls(WRITING, die, at))
+        assert operation.run(Messenger.open(root)) == told
+        check_project(root, operation, told, f"sent again after death at call {at}, {name}")
 
 
 def test_an_error_at_any_call_is_told_and_loses_nothing(operation: Operation, fresh: Callable[[], Path]) -> None:

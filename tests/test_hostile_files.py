@@ -182,7 +182,7 @@ def test_a_config_that_is_no_text_or_no_file_is_refused(messenger: Messenger) ->
         Messenger.open(messenger.project.root)
     messenger.project.config.unlink()
     messenger.project.config.symlink_to("/dev/zero")
-    with pytest.raises(MessengerError, match="is not a file"):
+    with pytest.raises(MessengerError, match="it is not a file"):
         Messenger.open(messenger.project.root)
 
 

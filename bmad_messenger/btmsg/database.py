@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Final
 
+from bmad_messenger.btmsg import waiting
 from bmad_messenger.btmsg.migrations import check, migrate, pending
 from bmad_messenger.errors import DamagedError, LockTimeoutError, MessengerError, NotPermittedError, StorageError
-
-BUSY_SECONDS: Final = 5.0
-"""How long a statement waits for another program's transaction."""
 
 
 def default_path() -> str:
@@ -55,7 +51,7 @@ class Database:
         """
         with self._explained():
             connection = self._open_for_writing()
-            connection.execute("BEGIN IMMEDIATE")
+            waiting.begin(connection)
             try:
                 yield connection
                 connection.execute("COMMIT")
@@ -130,7 +126,7 @@ def _data_folder() -> str:
 
 
 def _connect(database: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(database, timeout=BUSY_SECONDS, isolation_level=None, uri=True)
+    connection = sqlite3.connect(database, timeout=waiting.BUSY_SECONDS, isolation_level=None, uri=True)
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA foreign_keys = ON")
     return connection
@@ -191,15 +187,7 @@ def _restrict(path: str) -> None:
 
 def _use_wal(connection: sqlite3.Connection) -> None:
     """Turn write-ahead logging on; where several processes do so at once, SQLite refuses without waiting."""
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-        time.sleep(0.02)
+    waiting.insist(connection, "PRAGMA journal_mode = WAL")
 
 
 @contextmanager
@@ -216,25 +204,25 @@ def _meaning(error: sqlite3.Error, path: str) -> MessengerError | sqlite3.Error:
     reason = str(error)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return LockTimeoutError(
-            f"{path} was in use for {BUSY_SECONDS:.0f} seconds; nothing was changed",
+            f"the database was in use for {waiting.BUSY_SECONDS:.0f} seconds; nothing was changed",
             hint="run the command again when the other program is done",
             path=path,
         )
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return DamagedError(
-            f"{path} is damaged: {reason}; nothing was changed",
+            f"the database is damaged: {reason}; nothing was changed",
             hint="restore it from a backup, or recover it with `sqlite3 FILE .recover`",
             path=path,
         )
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
         return NotPermittedError(
-            f"can't open or write {path}: {reason}; nothing was changed",
+            f"can't open or write the database: {reason}; nothing was changed",
             hint="check the owner and the mode of the file and its folder",
             path=path,
         )
     if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL):
         return StorageError(
-            f"can't write {path}: {reason}; nothing was changed",
+            f"can't write the database: {reason}; nothing was changed",
             hint="mend the cause and run the command again",
             path=path,
         )

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import Final
 
+from bmad_messenger.btmsg import waiting
 from bmad_messenger.btmsg.times import now
 from bmad_messenger.errors import DamagedError
 
@@ -64,7 +65,7 @@ def pending(connection: sqlite3.Connection, path: str) -> list[str]:
     known = [name for name, _ in MIGRATIONS]
     if newer := sorted(applied.difference(known)):
         raise DamagedError(
-            f"{path} was made by a newer version (it has {newer[-1]}); nothing was changed",
+            f"the database was made by a newer version (it has {newer[-1]}); nothing was changed",
             hint="upgrade bmad-messenger",
             path=path,
         )
@@ -80,7 +81,7 @@ def check(connection: sqlite3.Connection, path: str) -> None:
     report = connection.execute("PRAGMA quick_check(1)").fetchone()["quick_check"]
     if report != "ok":
         raise DamagedError(
-            f"{path} is corrupt: {report.splitlines()[-1]}; nothing was changed",
+            f"the database is corrupt: {report.splitlines()[-1]}; nothing was changed",
             hint="restore it from a backup, or recover it with `sqlite3 FILE .recover`",
             path=path,
         )
@@ -100,7 +101,8 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
     connection.execute("PRAGMA legacy_alter_table = ON")
     try:
         for name, apply in MIGRATIONS:
-            _apply(connection, path, name, apply)
+            if name in pending(connection, path):
+                _apply(connection, path, name, apply)
     finally:
         connection.execute("PRAGMA legacy_alter_table = OFF")
         connection.execute("PRAGMA foreign_keys = ON")
@@ -115,7 +117,7 @@ def _applied(connection: sqlite3.Connection) -> set[str]:
 def _apply(
     connection: sqlite3.Connection, path: str, name: str, migration: Callable[[sqlite3.Connection], None]
 ) -> None:
-    connection.execute("BEGIN IMMEDIATE")
+    waiting.begin(connection)
     try:
         if name in pending(connection, path):
             migration(connection)
@@ -127,7 +129,7 @@ def _apply(
             connection.execute("ROLLBACK")
         if isinstance(error, sqlite3.IntegrityError):
             raise DamagedError(
-                f"{path} can't be brought up to date, its rows don't fit ({name}: {error}); nothing was changed",
+                f"the database can't be brought up to date, its rows don't fit ({name}: {error}); nothing was changed",
                 hint="mend the rows with the sqlite3 shell and run the command again",
                 path=path,
             ) from error

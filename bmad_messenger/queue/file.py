@@ -157,10 +157,8 @@ class QueueFile:
 
     def _sign(self) -> None:
         """Leave word who holds the lock."""
-        import platform
-
         command = " ".join((os.path.basename(sys.argv[0]), *sys.argv[1:2]))
-        word = {"pid": os.getpid(), "host": platform.node(), "command": command[:100]}
+        word = {"pid": os.getpid(), "host": host_name(), "command": command[:100]}
         word["since"] = message.format_time(message.now())
         with suppress(OSError):  # only the wording of somebody's error depends on it
             descriptor = open_own(self.project.folder / HOLDER_NAME, os.O_WRONLY | os.O_CREAT)
@@ -178,10 +176,15 @@ class QueueFile:
             return "who holds it is not known"
 
 
+def host_name() -> str:
+    """What this machine is called. (`socket` and `platform` know too, and cost more to import than a queue to read.)"""
+    return os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
+
+
 def _read_settled(path: Path, name: str, limit: int) -> tuple[bytes | None, tuple[int, int, int]]:
     """The bytes and the stamp of a file that did not change while it was read; None for the bytes over `limit`."""
     for _ in range(_ATTEMPTS):
-        with open_regular(path, name) as file:
+        with open_regular(path) as file:
             status = os.fstat(file.fileno())
             if status.st_size > limit:
                 return None, _stamp(status)

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from bmad_messenger.errors import DamagedError, StorageError
+from bmad_messenger.errors import StorageError
 from bmad_messenger.files import open_own, open_regular, publish
 
 _DIGEST: Final = 32  # hex digits
@@ -81,11 +81,11 @@ class Journal:
     def _lines(self, last: int | None = None) -> list[bytes]:
         """The whole lines of the log, or those among its `last` bytes."""
         try:
-            with open_regular(self.path, self.path.name) as file:
+            with open_regular(self.path) as file:
                 size = file.seek(0, os.SEEK_END)
                 start = file.seek(0 if last is None else max(0, size - last))
                 lines = file.read().split(b"\n")
-        except (FileNotFoundError, DamagedError):
+        except FileNotFoundError:
             return []
         return lines[:-1] if start == 0 else lines[1:-1]
 

@@ -115,7 +115,7 @@ def test_a_damaged_old_database_is_not_migrated(path: Path) -> None:
 
 def test_a_database_that_is_locked_says_so(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Btmsg(path).register("a", group_id="g")
-    monkeypatch.setattr("bmad_messenger.btmsg.database.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("bmad_messenger.btmsg.waiting.BUSY_SECONDS", 0.05)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(LockTimeoutError):
