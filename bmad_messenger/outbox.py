@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from bmad_messenger.config import USER, Config
 from bmad_messenger.errors import InvalidError, Problem, UsageError
-from bmad_messenger.findings import show
+from bmad_messenger.findings import nearest, show
 from bmad_messenger.message import ALL, Draft, Message, Priority, Status, message_id, parse_time
 from bmad_messenger.message_types import MessageTypes, check_message
 from bmad_messenger.practices import check_artifact_paths, check_practices, check_route
