@@ -42,26 +42,26 @@ class Archive:
     def record(self, message: Message) -> bool:
         """Keep a message as it was sent, unless it is kept already; whether it was not.
 
-        It need not outlive a power failure: the queue does, and `sync` records what is not recorded.
+        This need not outlive a power failure: the queue does, and `sync` records what is not, or emptily, recorded.
         """
-        return not self.holds(message.message_id) and self._write(
-            message.message_id, render_record(message), replace=False
-        )
+        if self.holds(message.message_id):
+            return False
+        is_empty = os.path.lexists(self.path(message.message_id))
+        return self._write(message.message_id, render_record(message), replace=is_empty, lasting=False)
 
     def close(self, message: Message, record: str) -> None:
         """Keep a message's final state; `record` is its text."""
-        self._write(message.message_id, record, replace=True)
+        self._write(message.message_id, record, replace=True, lasting=True)
 
     def holds(self, message_id: str) -> bool:
-        """Whether there is a file for the message, whatever it holds."""
+        """Whether there is a file for the message that is not empty, whatever it holds."""
         with refusals("read", self.name_of(message_id)):
             try:
-                os.lstat(self.path(message_id))
+                return os.lstat(self.path(message_id)).st_size > 0
             except OSError as error:
                 if error.errno not in _ABSENT:
                     raise
                 return False
-        return True
 
     def read(self, message_id: str) -> Message | None:
         """The message, or None where it is not kept.
@@ -81,7 +81,7 @@ class Archive:
 
     def text(self, message_id: str) -> str | None:
         """The message's file as it is, or None where it is not kept."""
-        return read_text(self.path(message_id), self.name_of(message_id))
+        return read_text(self.path(message_id), self.name_of(message_id)) or None
 
     def ids(self) -> Iterator[str]:
         """The ids of all messages, oldest month first, in each by name."""
@@ -113,11 +113,11 @@ class Archive:
             return sorted(os.listdir(folder))
         return []
 
-    def _write(self, message_id: str, text: str, *, replace: bool) -> bool:
+    def _write(self, message_id: str, text: str, *, replace: bool, lasting: bool) -> bool:
         path = self.path(message_id)
         with refusals("write", self.name_of(message_id)):
             make_folder(path.parent)
-            return publish(path, text.encode(), replace=replace, follow=False, lasting=replace)
+            return publish(path, text.encode(), replace=replace, follow=False, lasting=lasting)
 
 
 def render_record(message: Message) -> str:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing that is wrong at one place.
 
     `line` and `column` count from 1 and are None where there is no text to point into.

@@ -115,7 +115,7 @@ def publish(
         content: the bytes.
         replace: with False, a file that exists is left as it is.
         follow: whether a symbolic link at `path` stays and the file that it names is replaced, or the link itself is.
-        lasting: whether the file must outlive a power failure; where not, it is then whole or not there.
+        lasting: whether the file must outlive a power failure; where not, it may then be empty.
         still: asked at the last moment; where it says no, nothing is written.
 
     Returns:
@@ -129,7 +129,7 @@ def publish(
     target = os.path.join(folder, name)
     temporary = os.path.join(folder, f".{name}.{threading.get_native_id()}.{os.getpid()}.tmp")
     try:
-        _write_durably(temporary, content, mode=_mode_of(target))
+        _write(temporary, content, mode=_mode_of(target), lasting=lasting)
         if still is not None and not still():
             os.unlink(temporary)
             return False
@@ -189,7 +189,7 @@ def sweep(folder: Path) -> list[Path]:
     return [folder / name for name in dead]
 
 
-def _write_durably(path: str, content: bytes, mode: int | None) -> None:
+def _write(path: str, content: bytes, mode: int | None, *, lasting: bool) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
         descriptor = os.open(path, flags, 0o666)
@@ -202,7 +202,8 @@ def _write_durably(path: str, content: bytes, mode: int | None) -> None:
             view = view[os.write(descriptor, view) :]
         if mode is not None and hasattr(os, "fchmod"):
             os.fchmod(descriptor, mode)
-        os.fsync(descriptor)
+        if lasting:
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

@@ -35,7 +35,7 @@ def make_layout(project: Project) -> Sequence[Path]:
     Raises:
         StorageError, NotPermittedError: where the file system refuses.
     """
-    from bmad_messenger.editor_schema import queue_schema
+    from bmad_messenger.schemas import read_schema
 
     made = []
     try:
@@ -45,7 +45,7 @@ def make_layout(project: Project) -> Sequence[Path]:
                 made.append(folder)
         contents: dict[Path, Callable[[], str]] = {
             project.folder / ".gitignore": lambda: _IGNORED,
-            project.folder / SCHEMA_NAME: lambda: json.dumps(queue_schema(), indent=2, ensure_ascii=False) + "\n",
+            project.folder / SCHEMA_NAME: lambda: json.dumps(read_schema("queue"), indent=2, ensure_ascii=False) + "\n",
             project.queue: lambda: _QUEUE,
         }
         for path, content in contents.items():

@@ -12,9 +12,9 @@ from bmad_messenger.errors import DamagedError, InvalidError, Problem, StorageEr
 from bmad_messenger.files import read_text, refusals
 from bmad_messenger.findings import Finding, Source, near_misses, nearest, report, show, unknown_key
 from bmad_messenger.message import Priority
-from bmad_messenger.project_files import SUFFIX, check_document
+from bmad_messenger.project_files import check_document
 from bmad_messenger.routes import Route, Routes
-from bmad_messenger.schemas import read_schema, shipped_validator, validator_of, violations
+from bmad_messenger.schemas import SUFFIX, read_schema, shipped_validator, validator_of, violations
 from bmad_messenger.yaml.parse import Document, parse_located
 
 if TYPE_CHECKING:

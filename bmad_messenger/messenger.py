@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -441,7 +440,7 @@ class Messenger:
                     self._tell("after_send", message=message)
             self._close([view.head(index)["message_id"] for index in expired], Status.EXPIRED, None)
         except MessengerError as error:  # a reader goes on with what can be read
-            self._report(replace(error.problem, severity="warning"))
+            self._report(error.problem._replace(severity="warning"))
         return self._store.view()
 
     def _completed(self, message: Message, *, strict: bool) -> Message:
@@ -464,7 +463,7 @@ class Messenger:
             try:
                 self._send(self.prepare(question(error, self._store, self._current())))
             except MessengerError as failure:  # what stopped the thread is the error to raise
-                self._report(replace(failure.problem, severity="warning"))
+                self._report(failure.problem._replace(severity="warning"))
             raise
 
     def _send(self, prepared: Sequence[Message]) -> MessageList:

@@ -5,18 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final, Literal
 
 from bmad_messenger.config import ROSTER, Config
 from bmad_messenger.errors import InvalidError, Problem
 from bmad_messenger.findings import Finding, Source, report, show
 from bmad_messenger.message import Priority
-from bmad_messenger.schemas import schema_violations, shipped_validator, violations
+from bmad_messenger.schemas import SUFFIX, schema_violations, shipped_validator, violations
 from bmad_messenger.yaml.parse import Document, Path
-
-SUFFIX: Final = ".schema.json"
-"""How the file of a project's own type ends; the type's name stands before it."""
 
 TYPE_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 PRIORITIES: Final = tuple(priority.label for priority in Priority)
@@ -50,7 +46,7 @@ def check_document(
         config = Config.from_mapping(document.value)
     except InvalidError as error:
         line, column = document.place(("agents",))
-        return (replace(error.problem, path=path, line=line, column=column),)
+        return (error.problem._replace(path=path, line=line, column=column),)
     return _check_routes(config.extra_routes, ("routes", "add"), config.agents, source)
 
 
@@ -59,7 +55,7 @@ def _check_routes(
 ) -> tuple[Problem, ...]:
     errors = report(_route_findings(routes, at), source)
     warnings = report(_strangers(routes, at, agents), source)
-    return errors + tuple(replace(problem, severity="warning") for problem in warnings)
+    return errors + tuple(problem._replace(severity="warning") for problem in warnings)
 
 
 def _route_findings(routes: Sequence[Mapping[str, Any]], at: Path) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
+from posixpath import basename
 from typing import TYPE_CHECKING, Any, Final
 
 from bmad_messenger.findings import Finding, findings_of, show, show_path
@@ -20,13 +21,18 @@ if TYPE_CHECKING:
 BASE: Final = "https://bmad-messenger.dev/schemas/"
 """Where the `$id` of every shipped schema begins; nothing is fetched from there."""
 
+SUFFIX: Final = ".schema.json"
+"""How the file of a schema ends; what it describes stands before it."""
+
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
-def read_schema(name: str) -> dict[str, Any]:
-    """The shipped schema of that name, as in `payload/handoff`."""
-    schema: dict[str, Any] = json.loads(shipped(f"schemas/{name}.schema.json").read_text(encoding="utf-8"))
-    return schema
+@cache
+def read_schema(name: str) -> Mapping[str, Any]:
+    """The shipped schema of that name, as in `payload/handoff`, whole in itself: what it refers to stands in it."""
+    raw = _raw(name)
+    schema: dict[str, Any] = _inlined({key: part for key, part in raw.items() if key != "$defs"}, name)
+    return {**schema, "$schema": DIALECT, "$id": raw["$id"]}
 
 
 def validator_of(schema: Mapping[str, Any]) -> Draft202012Validator:
@@ -39,7 +45,9 @@ def validator_of(schema: Mapping[str, Any]) -> Draft202012Validator:
 @cache
 def shipped_validator(reference: str) -> Draft202012Validator:
     """The validator of a shipped schema or a part of one, as in `message.schema.json#/$defs/stored`."""
-    return validator_of({"$ref": f"{BASE}{reference}"})
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(_inlined({"$ref": reference}, ""), format_checker=_format_checker())
 
 
 def violations(validator: Draft202012Validator, value: Any, prefix: Path = ()) -> list[Finding]:
@@ -63,13 +71,41 @@ def schema_violations(schema: Any, prefix: Path = ()) -> list[Finding]:
 
 
 @cache
+def _raw(name: str) -> dict[str, Any]:
+    """The shipped schema of that name as its file has it, with its references."""
+    schema: dict[str, Any] = json.loads(shipped(f"schemas/{name}.schema.json").read_text(encoding="utf-8"))
+    return schema
+
+
+def _inlined(part: Any, name: str) -> Any:
+    """A part of the shipped schema `name`, each reference replaced by what it refers to.
+
+    Looking a reference up costs jsonschema more than checking by what it finds there; and an editor may have no network.
+    """
+    if isinstance(part, list):
+        return [_inlined(item, name) for item in part]
+    if not isinstance(part, dict):
+        return part
+    rest = {key: _inlined(value, name) for key, value in part.items() if key not in ("$ref", "$id", "$schema")}
+    if not isinstance(part.get("$ref"), str):
+        return rest
+    file, _, pointer = part["$ref"].partition("#")
+    folder = "payload/" if "payload/" in file else ""
+    home = f"{folder}{basename(file).removesuffix(SUFFIX)}" or name
+    target = _raw(home)
+    for step in pointer.split("/")[1:]:
+        target = target[step]
+    found = _inlined(target, home)
+    return {**found, **rest} if _NOTES.issuperset(rest) else {"allOf": [found], **rest}
+
+
+@cache
 def _registry() -> Registry[Any]:
     """Finds the shipped schemas by their `$id`, and nothing else: a schema never makes the program use the network."""
     from referencing import Registry
 
     registry: Registry[Any] = Registry(retrieve=_retrieve)  # type: ignore[call-arg] # an alias that mypy can't see
-    every_message = (f"{BASE}common.schema.json", f"{BASE}message.schema.json")
-    return registry.with_resources((uri, _retrieve(uri)) for uri in every_message)
+    return registry
 
 
 @cache
@@ -80,7 +116,7 @@ def _retrieve(uri: str) -> Resource[Any]:
     name = _SHIPPED.fullmatch(uri)
     if name is None:
         raise LookupError(uri)
-    return DRAFT202012.create_resource(read_schema(name[1]))
+    return DRAFT202012.create_resource(_raw(name[1]))
 
 
 @cache
@@ -142,3 +178,5 @@ _SHIPPED: Final = re.compile(re.escape(BASE) + r"((?:payload/)?[a-z]+)\.schema\.
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+")
 _VALUES: Final = ("const", "default", "enum", "examples")  # what holds values, not schemas
+_NOTES: Final = frozenset({"title", "description", "examples"})
+"""The keywords that only describe; any other beside a reference adds to what it asks for."""

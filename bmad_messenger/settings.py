@@ -9,7 +9,7 @@ from bmad_messenger import __version__
 from bmad_messenger.config import Config, Project
 from bmad_messenger.errors import InvalidError
 from bmad_messenger.files import read_text
-from bmad_messenger.queue.journal import Journal, digest
+from bmad_messenger.queue.journal import Journal, digest_of, hash_of
 
 JOURNAL_NAME: Final = ".config.journal"
 _LARGEST: Final = 1_048_576  # bytes
@@ -30,7 +30,7 @@ def load_config(project: Project) -> tuple[Config, str]:
 
     document = parse_located(text, path=name)
     journal = Journal(project.folder / JOURNAL_NAME)
-    mark = digest(text.encode(), __version__)
+    mark = digest_of(hash_of(text.encode(), __version__))
     if not journal.recall(mark)[0]:
         from bmad_messenger.project_files import check_document
 

@@ -168,7 +168,7 @@ class Store:
         try:
             return self.archive.read(message_id)
         except MessengerError as error:
-            self._report(replace(error.problem, severity="warning"))
+            self._report(error.problem._replace(severity="warning"))
             return None
 
     def _compared(self, view: QueueView, snapshot: Snapshot) -> QueueView:

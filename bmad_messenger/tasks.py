@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
@@ -276,7 +276,7 @@ def _as_wanted(name: str, value: Any, kind: str | None) -> Any:
 def _at(element: ExecElement, problem: Problem) -> Problem:
     if problem.line is not None:
         return problem
-    return replace(problem, path=element.path, line=element.line, column=element.column)
+    return problem._replace(path=element.path, line=element.line, column=element.column)
 
 
 def _near(name: str, known: Any) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path as File
 from typing import Any
 
@@ -16,9 +15,10 @@ from bmad_messenger.message import ALL, ID_PATTERN, Message
 from bmad_messenger.message_types import MessageTypes, check_message
 from bmad_messenger.outbox import Outbox
 from bmad_messenger.practices import check_artifact_paths, check_practices, check_route
-from bmad_messenger.project_files import SUFFIX, Kind, check_document
+from bmad_messenger.project_files import Kind, check_document
 from bmad_messenger.queue.view import Check, checked_view
 from bmad_messenger.routes import Routes
+from bmad_messenger.schemas import SUFFIX
 from bmad_messenger.store import Store
 from bmad_messenger.yaml.parse import Document, Path, parse_located
 
@@ -107,7 +107,7 @@ class _Validator:
             *check_route(message, outbox.routes, outbox.config),
             *check_practices(message, outbox.root, outbox.types, outbox.routes),
         ):
-            yield replace(problem, path=name, line=line, column=column)
+            yield problem._replace(path=name, line=line, column=column)
 
     def _lost(self) -> Iterator[Problem]:
         """What the comparison with the archive finds; where the queue is damaged, that was reported."""
@@ -139,4 +139,4 @@ def _strangers(mapping: dict[str, Any], config: Config, source: Source) -> Itera
             config.require_agent(agent)
         except NotFoundError as error:
             line, column = source.document.place((*source.at, *path)) if source.document.values else (None, None)
-            yield replace(error.problem, path=source.name, line=line, column=column)
+            yield error.problem._replace(path=source.name, line=line, column=column)

@@ -76,7 +76,6 @@ def test_ids_come_by_month_and_strangers_are_passed_over(archive: Archive, file:
 @pytest.mark.parametrize(
     "content",
     [
-        "",
         "garbage",
         "[]",
         "a: 1",
@@ -165,3 +164,12 @@ def test_what_dead_processes_left_is_swept(archive: Archive, file: Path) -> None
 
     assert archive.sweep() == [torn]
     assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+def test_an_empty_file_as_a_power_failure_leaves_it_is_recorded_anew(archive: Archive) -> None:
+    archive.record(MESSAGE)
+    archive.path(MESSAGE.message_id).write_bytes(b"")
+
+    assert archive.read(MESSAGE.message_id) is None
+    assert archive.record(MESSAGE)
+    assert archive.read(MESSAGE.message_id) == MESSAGE

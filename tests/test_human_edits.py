@@ -13,7 +13,9 @@ import pytest
 from bmad_messenger import DamagedError, InvalidError, Message, Messenger, MessengerError, Problem
 from bmad_messenger.queue.text import scan
 
-REFERENCE = (Path(__file__).parent / "samples" / "queues" / "reference.yaml").read_text("utf-8")
+SAMPLES = Path(__file__).parent / "samples" / "queues"
+REFERENCE = (SAMPLES / "reference.yaml").read_text("utf-8")
+BY_HAND = (SAMPLES / "by-hand.yaml").read_text("utf-8")
 HANDOFF, NOTIFY = "MSG-20250115-a1b2", "MSG-20250115-c3d4"
 TYPED = "type: notify\nfrom: pm\nto: dev\npayload:\n  message: typed in\n"
 BROKEN = "  - type: notify\n    from: pm\n    to: dev\n    payload: [\n\n"
@@ -127,6 +129,28 @@ def test_closing_what_was_sent_leaves_the_file_as_it_was(queue: Path, messenger:
     messenger.close(send(messenger).message_id)
 
     assert read(queue) == REFERENCE
+
+
+def test_queue_written_by_hand_in_many_styles_keeps_them(
+    queue: Path, messenger: Messenger, problems: list[Problem]
+) -> None:
+    write(queue, BY_HAND)
+    messenger.receive("architect")
+    messenger.receive("dev")
+    messenger.mark_read("tea", ["MSG-20250115-0003"])
+
+    assert problems == []
+    assert changed_lines(BY_HAND, read(queue)) == [
+        "-     status: pending",
+        "+     status: read",
+        '+     read_by: {architect: "2025-01-15T12:00:00Z"}',
+        '+       tea: "2025-01-15T12:00:00Z"',
+        "-      message: 😀 released}}",
+        '+      message: 😀 released}, read_by: {architect: "2025-01-15T12:00:00Z", dev: "2025-01-15T12:00:00Z"}}',
+        "-     status: pending",
+        "+     status: read",
+        '+     read_by: {dev: "2025-01-15T12:00:00Z"}',
+    ]
 
 
 @pytest.mark.parametrize("ends", ["\n", "\r\n"])

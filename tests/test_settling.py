@@ -166,7 +166,7 @@ def test_comments_travel_with_a_closed_message(messenger: Messenger) -> None:
     assert "# ask Ann" in (messenger.archive.text(sent.message_id) or "")
 
 
-@pytest.mark.parametrize("content", [b"", b"garbage", b"\xff\0", b"message_id: MSG-20250115-a1b2\n"])
+@pytest.mark.parametrize("content", [b"garbage", b"\xff\0", b"message_id: MSG-20250115-a1b2\n"])
 def test_a_damaged_record_is_reported_and_stops_nothing(
     messenger: Messenger, problems: list[Problem], content: bytes
 ) -> None:

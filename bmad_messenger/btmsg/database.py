@@ -21,10 +21,16 @@ class Database:
     """One database file; connections are opened when they are first needed and kept until `close`.
 
     A file that is not there reads as an empty database and is made by the first write. One of an older age is brought
-    up to date when it is first opened. Reading opens the file read-only.
+    up to date when it is first opened. Reading opens the file read-only. Only the thread that opened a connection uses
+    it; any may close it.
+
+    Args:
+        path: the file.
+        lasting: whether what is committed outlives a power failure; what can be copied anew need not, and is faster.
     """
 
-    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+    def __init__(self, path: str | os.PathLike[str] | None = None, *, lasting: bool = True) -> None:
+        self._lasting = lasting
         self.path = os.path.abspath(os.path.expanduser(os.fspath(path or default_path())))
         self._reader: sqlite3.Connection | None = None
         self._writer: sqlite3.Connection | None = None
@@ -104,6 +110,8 @@ class Database:
                 _use_wal(writer)
                 migrate(writer, self.path)
                 _restrict(self.path)
+                if not self._lasting:
+                    writer.execute("PRAGMA synchronous = NORMAL")
             except BaseException:
                 writer.close()
                 raise
@@ -126,7 +134,9 @@ def _data_folder() -> str:
 
 
 def _connect(database: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(database, timeout=waiting.BUSY_SECONDS, isolation_level=None, uri=True)
+    connection = sqlite3.connect(
+        database, timeout=waiting.BUSY_SECONDS, isolation_level=None, uri=True, check_same_thread=False
+    )
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA foreign_keys = ON")
     return connection

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bmad_messenger.btmsg import agents, audit, channels, mail, search
 from bmad_messenger.btmsg.database import Database
 from bmad_messenger.btmsg.records import Message
+from bmad_messenger.btmsg.roles import ADMIN
 from bmad_messenger.btmsg.times import now
 from bmad_messenger.btmsg.unread import UNREAD
 
 
 class Member(NamedTuple):
-    """An agent that the other program's messages come from or go to."""
+    """An agent that the other program's messages come from or go to, by its id there."""
 
     id: str
     role: str = "project"
@@ -25,7 +26,8 @@ class Entry(NamedTuple):
     """One message of the other program to one recipient.
 
     `created_at` is UTC text as `times.timestamp` gives it, None for now; `reply_to` is the external id of another
-    entry; `payload` is any JSON value; `read` says that its recipient has read it, or that it is closed.
+    entry; `payload` is any JSON value; `read` says that its recipient has read it, or that it is closed. One that goes
+    `to_all` is for those whom it went to when it was first copied: later there are no more.
     """
 
     external_id: str
@@ -36,6 +38,7 @@ class Entry(NamedTuple):
     created_at: str | None = None
     reply_to: str | None = None
     read: bool = False
+    to_all: bool = False
 
 
 class Key(NamedTuple):
@@ -47,6 +50,9 @@ class Key(NamedTuple):
 
 class Mirror:
     """The copies of one source's messages. No contacts and no roles apply: the other program has decided who may send.
+
+    Its agents keep their ids; one whose id an agent of another group has is called `group/id` here. The operator is
+    the same in every group. Entries, members and keys name agents by their ids in the other program.
 
     Every method raises DamagedError, LockTimeoutError, NotPermittedError or StorageError for the file.
 
@@ -62,9 +68,9 @@ class Mirror:
         self.group_id = group_id
 
     def ensure_agents(self, members: Iterable[Member]) -> list[str]:
-        """Register those that there is no agent of that id for; returns their ids. Who exists stays as it is."""
+        """Register those that are not there yet; returns their ids here. Who exists stays as it is."""
         with self.database.writing() as connection:
-            return self._ensure_agents(connection, members)
+            return list(self._ensure_agents(connection, members).values())
 
     def deliver(self, entries: Iterable[Entry], members: Iterable[Member] = ()) -> int:
         """Copy what is not copied yet, in one transaction, and set the flag of what was read; returns how many are new.
@@ -115,14 +121,33 @@ class Mirror:
             rows = [row for one in external_ids for row in self._rows(connection, one)]
             return sum(self._mark_read(connection, Key(row["external_id"], row["agent_id"])) for row in rows)
 
-    def read_here(self) -> list[Key]:
-        """The copies read or acknowledged here that were not reported to the other program yet; see `carried`."""
+    def copied(self) -> set[str]:
+        """The external ids of the messages that were ever copied."""
+        with self.database.reading() as connection:
+            return {str(row["external_id"]) for row in self._rows(connection)}
+
+    def unsettled(self) -> set[str]:
+        """The external ids of those of them that no read was carried for yet, from either side, to every recipient."""
         with self.database.reading() as connection:
             rows = connection.execute(
-                f"""SELECT r.external_id, r.agent_id FROM btmsg_mirrored r JOIN messages m ON m.id = r.message_id
-                    WHERE r.source = ? AND r.carried = 0 AND NOT ({UNREAD}) ORDER BY m.rowid""",
-                (self.source,),
+                "SELECT external_id FROM btmsg_mirrored WHERE source = ? AND carried = 0", (self.source,)
             )
+            return {str(row["external_id"]) for row in rows}
+
+    def read_here(self, among: Iterable[Key] | None = None) -> list[Key]:
+        """The copies read or acknowledged here that were not reported to the other program yet; see `carried`.
+
+        Args:
+            among: the copies to look at; None is all.
+        """
+        query = f"""SELECT r.external_id, r.agent_id FROM btmsg_mirrored r JOIN messages m ON m.id = r.message_id
+                    WHERE r.source = ? AND r.carried = 0 AND NOT ({UNREAD})"""
+        with self.database.reading() as connection:
+            if among is None:
+                rows = connection.execute(f"{query} ORDER BY m.rowid", (self.source,)).fetchall()
+            else:
+                one = f"{query} AND r.external_id = ? AND r.agent_id = ?"
+                rows = [row for key in among for row in connection.execute(one, (self.source, *key))]
             return [Key(str(row["external_id"]), str(row["agent_id"])) for row in rows]
 
     def carried(self, keys: Iterable[Key]) -> None:
@@ -133,33 +158,57 @@ class Mirror:
                 [(self.source, *key) for key in keys],
             )
 
-    def _ensure_agents(self, connection: sqlite3.Connection, members: Iterable[Member]) -> list[str]:
-        new = [one for one in dict.fromkeys(members) if agents.find(connection, one.id) is None]
-        for one in new:
-            if agents.find(connection, one.id) is None:
-                agent = agents.register(connection, None, one.id, name=one.name, role=one.role, group_id=self.group_id)
+    def _ensure_agents(self, connection: sqlite3.Connection, members: Iterable[Member]) -> dict[str, str]:
+        """Register those that are not there yet; returns the ids here of all by their ids there."""
+        wanted = {one.id: one for one in reversed([*members])}
+        names = [name for one in wanted for name in (one, self._own_id(one))]
+        rows = connection.execute(
+            f"SELECT id, group_id, role FROM agents WHERE id IN ({', '.join('?' * len(names))})", names
+        )
+        there = {str(row["id"]): row for row in rows}
+        ids = {one.id: self._id_here(one, there) for one in reversed(wanted.values())}
+        for name, here in ids.items():
+            if here not in there:
+                one = wanted[name]
+                agent = agents.register(
+                    connection, None, here, name=one.name or name, role=one.role, group_id=self.group_id
+                )
                 channels.enter_review_channels(connection, agent)
-        return [one.id for one in new]
+        return ids
+
+    def _own_id(self, name: str) -> str:
+        return f"{self.group_id}/{name}"
+
+    def _id_here(self, one: Member, there: Mapping[str, sqlite3.Row]) -> str:
+        """The id of the agent: its own, unless an agent of another group has that."""
+        own, same = self._own_id(one.id), there.get(one.id)
+        if own in there:
+            return own
+        is_ours = same is None or same["group_id"] == self.group_id or same["role"] == one.role == ADMIN
+        return one.id if is_ours else own
 
     def _deliver(
         self, connection: sqlite3.Connection, entries: Sequence[Entry], members: Iterable[Member], *, renew: bool
     ) -> int:
         people = dict.fromkeys(one for entry in entries for one in (entry.from_agent, entry.to_agent))
-        self._ensure_agents(connection, [*members, *(Member(one) for one in people)])
-        known = {(row["external_id"], row["agent_id"]) for row in self._rows(connection)} if len(entries) > 1 else None
+        ids = self._ensure_agents(connection, [*members, *(Member(one) for one in people)])
+        known = {
+            external_id: {row["agent_id"] for row in self._rows(connection, external_id)}
+            for external_id in dict.fromkeys(entry.external_id for entry in entries)
+        }
         count = 0
         for entry in entries:
-            key = (entry.external_id, entry.to_agent)
-            is_known = key in known if known is not None else self._is_known(connection, key)
+            copies = known[entry.external_id]
+            is_known = entry.to_agent in copies or (entry.to_all and bool(copies) and not renew)
             if renew or not is_known:
-                self._write(connection, entry)
+                self._write(connection, entry, ids)
                 count += not is_known
             if entry.read:
-                self._mark_read(connection, Key(*key))
+                self._mark_read(connection, Key(entry.external_id, entry.to_agent))
         search.index_pending(connection, None)
         return count
 
-    def _write(self, connection: sqlite3.Connection, entry: Entry) -> None:
+    def _write(self, connection: sqlite3.Connection, entry: Entry, ids: Mapping[str, str]) -> None:
         import json
 
         message_id = self._message_id(entry.external_id, entry.to_agent)
@@ -172,8 +221,8 @@ class Mirror:
                  reply_to = :reply_to, group_id = :group, sender_group_id = :group, created_at = :created""",
             {
                 "id": message_id,
-                "sender": entry.from_agent,
-                "recipient": entry.to_agent,
+                "sender": ids[entry.from_agent],
+                "recipient": ids[entry.to_agent],
                 "content": entry.content,
                 "reply_to": entry.reply_to and self._replied(connection, entry.reply_to, entry.from_agent),
                 "group": self.group_id,
@@ -190,8 +239,8 @@ class Mirror:
             (self.source, entry.external_id, entry.to_agent, message_id),
         )
         if is_new:
-            detail = f"to {entry.to_agent}: {message_id}, a copy of {entry.external_id}"
-            audit.record(connection, entry.from_agent, "send", detail)
+            detail = f"to {ids[entry.to_agent]}: {message_id}, a copy of {entry.external_id}"
+            audit.record(connection, ids[entry.from_agent], "send", detail)
 
     def _message_id(self, external_id: str, agent_id: str) -> str:
         """The same id whenever the copy is made, so that replies and acknowledgements outlive a rebuild."""
@@ -203,9 +252,6 @@ class Mirror:
         """The id of the copy that was answered: the replier's own, else any."""
         copies = {row["agent_id"]: row["message_id"] for row in self._rows(connection, external_id)}
         return copies.get(replier) or next(iter(copies.values()), None)
-
-    def _is_known(self, connection: sqlite3.Connection, key: tuple[str, str]) -> bool:
-        return any(row["agent_id"] == key[1] for row in self._rows(connection, key[0]))
 
     def _rows(self, connection: sqlite3.Connection, external_id: str | None = None) -> list[sqlite3.Row]:
         where, values = ("", ()) if external_id is None else ("AND external_id = ?", (external_id,))

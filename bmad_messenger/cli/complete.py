@@ -1,11 +1,16 @@
 """What the shell offers for a value: the project's agents, types, routes and message ids; nothing where it has none."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 import typer
 
 from bmad_messenger.errors import MessengerError
-from bmad_messenger.messenger import Messenger
+
+if TYPE_CHECKING:
+    from bmad_messenger.messenger import Messenger
 
 
 def agents(context: typer.Context) -> list[str]:
@@ -30,6 +35,8 @@ def message_ids(context: typer.Context) -> list[str]:
 
 def _offer(context: typer.Context, values: Callable[[Messenger], Iterable[str]]) -> list[str]:
     """All values; typer leaves out those that don't begin as the user has typed."""
+    from bmad_messenger.messenger import Messenger
+
     try:
         return [*values(Messenger.open(context.params.get("project")))]
     except (MessengerError, OSError):  # a line can be typed to its end without an offer

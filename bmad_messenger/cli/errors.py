@@ -6,8 +6,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
-import typer
-
 from bmad_messenger import __version__
 from bmad_messenger.cli.output import OutputClosedError, json_text, printable, wants_colour
 from bmad_messenger.errors import MessengerError, Problem, UsageError
@@ -18,18 +16,15 @@ DEBUG_VARIABLE: Final = "BMAD_MESSENGER_DEBUG"
 _INTERRUPTED: Final = 130  # 128 and the number of SIGINT, as a shell has it
 _NOBODY_READS: Final = 141  # 128 and the number of SIGPIPE
 _BUG: Final = 1
-_TYPER_ERROR: Final[type[Exception]] = next(
-    kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
-)
-"""The root of what typer raises for wrong usage; it has no public name in every version that serves here."""
 
 
-def exit_code_of(run: Callable[[], int], *, as_json: bool) -> int:
+def exit_code_of(run: Callable[[], int], *, as_json: bool, program: str = "bmad-messenger") -> int:
     """What `run` returns, or the exit code of what it raises, which is printed on stderr.
 
     Args:
         run: the program.
         as_json: whether to print errors as one line of JSON.
+        program: how the program is called.
     """
     try:
         return run()
@@ -38,19 +33,29 @@ def exit_code_of(run: Callable[[], int], *, as_json: bool) -> int:
         return error.exit_code
     except OutputClosedError:
         return _NOBODY_READS
-    except (KeyboardInterrupt, typer.Abort):
+    except KeyboardInterrupt:
         return _INTERRUPTED
-    except _TYPER_ERROR as error:
-        _print_error(_usage_error(error), as_json)
-        return UsageError.exit_code
     except Exception as error:  # noqa: BLE001  # what nobody foresaw is a bug, and shown as one
-        _print_error(_bug(error), as_json)
-        return _BUG
+        return _exit_code_of_other(error, as_json, program)
 
 
 def warn(problem: Problem) -> None:
     """Print a warning, one line on stderr."""
     _print(f"{_paint('warning:', 33)} {printable(str(problem), lines=False)}")
+
+
+def _exit_code_of_other(error: Exception, as_json: bool, program: str) -> int:
+    import typer  # only now: a command that parses its own line is done without it
+
+    # The root of what typer raises for wrong usage has no public name in every version that serves here.
+    wrong_usage = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+    if isinstance(error, typer.Abort):
+        return _INTERRUPTED
+    if isinstance(error, wrong_usage):
+        _print_error(_usage_error(error), as_json)
+        return UsageError.exit_code
+    _print_error(_bug(error, program), as_json)
+    return _BUG
 
 
 def _usage_error(error: Any) -> UsageError:
@@ -68,13 +73,13 @@ def _usage_error(error: Any) -> UsageError:
     return UsageError(message[:1].lower() + message[1:], hint=f"see `{command} --help`" if command else "")
 
 
-def _bug(error: Exception) -> MessengerError:
+def _bug(error: Exception, program: str) -> MessengerError:
     if os.environ.get(DEBUG_VARIABLE):
         import traceback
 
         _print("".join(traceback.format_exception(error)).rstrip())
     return MessengerError(
-        f"this is a bug in bmad-messenger {__version__}: {type(error).__name__}: {error}",
+        f"this is a bug in {program} {__version__}: {type(error).__name__}: {error}",
         hint=f"set {DEBUG_VARIABLE}=1 to see the traceback, and report it",
     )
 

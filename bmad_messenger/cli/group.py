@@ -1,16 +1,13 @@
-"""The commands by name: each is imported when it is asked for, and plugins only for a name that is not known here."""
+"""The commands of `bmad-messenger`: its own, and those of plugins, which are asked only for a name not known here."""
 
-from collections.abc import Callable, Iterator, Mapping
-from importlib import import_module
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand
 
 from bmad_messenger.cli.errors import warn
-from bmad_messenger.errors import InvalidError, MessengerError, NotFoundError, UsageError
-
-Function = Callable[..., None]
+from bmad_messenger.cli.lazy_group import Function, LazyGroup, build
+from bmad_messenger.errors import InvalidError, MessengerError, NotFoundError
 
 SECTIONS: Final = {
     "Messages": {
@@ -43,12 +40,14 @@ COMMANDS: Final = {name: function for section in SECTIONS.values() for name, fun
 """The commands that come with the program; their functions as `module:function`."""
 
 
-class CommandGroup(TyperGroup):
+class CommandGroup(LazyGroup):
     """The program's commands and those that plugins add."""
+
+    sections = SECTIONS
+    package = "bmad_messenger.cli"
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self.commands: Any = _Built()
         self._plugin_commands: dict[str, TyperCommand] | None = None
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -62,72 +61,17 @@ class CommandGroup(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:
         """The command of that name; None where there is none."""
-        if cmd_name in COMMANDS:
-            command: TyperCommand = self.commands[cmd_name]
-            return command
-        return self._added(ctx).get(cmd_name)
+        return super().get_command(ctx, cmd_name) or self._added(ctx).get(cmd_name)
 
-    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        """The name, the command and the arguments that are left for it.
-
-        Raises:
-            UsageError: where there is no such command, naming the nearest.
-        """
-        if not ctx.resilient_parsing and self.get_command(ctx, args[0]) is None:
-            from difflib import get_close_matches
-
-            near = get_close_matches(args[0], self.list_commands(ctx), n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"`{ctx.command_path} --help` lists them"
-            raise UsageError(f"there is no command {args[0]!r}", hint=hint)
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write the help page's list of commands, section by section."""
-        names = self.list_commands(ctx)
-        width = max(map(len, names))
-        added = [name for name in names if name not in COMMANDS]
-        for title, section in {**SECTIONS, "From plugins": added}.items():
-            rows = [
-                (name.ljust(width), command.get_short_help_str(limit=1000))
-                for name in section
-                if (command := self.get_command(ctx, name))
-            ]
-            if rows:
-                with formatter.section(title):
-                    formatter.write_dl(rows)
+    def sections_of(self, names: list[str]) -> Iterable[tuple[str, Iterable[str]]]:
+        """The sections of the help page, the last of them for what plugins add."""
+        return [*super().sections_of(names), ("From plugins", [name for name in names if name not in COMMANDS])]
 
     def _added(self, ctx: Any) -> Mapping[str, TyperCommand]:
         if self._plugin_commands is None:
             arguments = (ctx.find_root().obj or {}).get("arguments", ())
             self._plugin_commands = _plugin_commands(_project_in(arguments))
         return self._plugin_commands
-
-
-class _Built(Mapping[str, TyperCommand]):
-    """The commands that come with the program, each built when it is first taken."""
-
-    def __init__(self) -> None:
-        self._commands: dict[str, TyperCommand] = {}
-
-    def __getitem__(self, name: str) -> TyperCommand:
-        if name not in self._commands:
-            module, _, function = COMMANDS[name].partition(":")
-            self._commands[name] = _build(name, getattr(import_module(f"bmad_messenger.cli.{module}"), function))
-        return self._commands[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(COMMANDS)
-
-    def __len__(self) -> int:
-        return len(COMMANDS)
-
-
-def _build(name: str, function: Function) -> TyperCommand:
-    program = typer.Typer(add_completion=False, rich_markup_mode=None)
-    program.command(name)(function)
-    command = typer.main.get_command(program)
-    assert isinstance(command, TyperCommand)  # typer makes a single function a command
-    return command
 
 
 def _plugin_commands(project: str | None) -> dict[str, TyperCommand]:
@@ -147,7 +91,7 @@ def _plugin_commands(project: str | None) -> dict[str, TyperCommand]:
             if name in COMMANDS or name in commands:
                 raise InvalidError(f"the plugin {plugin!r} adds the command {name!r}, which exists", hint=hint)
             try:
-                commands[name] = _build(name, function)
+                commands[name] = build(name, function)
             except Exception as error:
                 message = f"the command {name!r} of the plugin {plugin!r} is broken: {error!r}"
                 raise InvalidError(message, hint=hint) from error

@@ -113,7 +113,7 @@ def _emit(text: str) -> None:
 def _refused(reason: str) -> StorageError:
     return StorageError(
         f"can't write to stdout: {reason}",
-        hint="no message was marked read; what else the command did stands, as `bmad-messenger list` shows",
+        hint="no message was marked read; what else the command did stands",
     )
 
 

@@ -49,7 +49,7 @@ def append_rendered(queue: QueueText, items: Sequence[str]) -> str:
         separator = ""
     else:
         at = queue.end if queue.end == len(text) else queue.span(len(queue) - 1)[1]
-        separator = "" if queue.keeps_blanks(len(queue) - 1) or _ends_blank(text, at) else eol
+        separator = "" if queue.last_keeps_blanks or _ends_blank(text, at) else eol
     before, after = text[:at], text[at:]
     body = eol.join(item.replace("\n", eol) for item in items)
     return f"{before}{_missing_end(before, eol)}{separator}{body}{after}"

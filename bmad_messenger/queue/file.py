@@ -7,15 +7,18 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from bmad_messenger import message
 from bmad_messenger.config import Limits, Project
 from bmad_messenger.errors import DamagedError, LockTimeoutError, MessengerError, StorageError
 from bmad_messenger.files import decode, make_folder, open_own, open_regular, publish, read_text, refusals
-from bmad_messenger.queue.journal import UNCHECKED, Journal, digest
+from bmad_messenger.queue.journal import UNCHECKED, Journal, digest_of, hash_of
+
+if TYPE_CHECKING:
+    import hashlib
 
 T = TypeVar("T")
 _BOM: Final = "\ufeff"
@@ -52,6 +55,15 @@ class Change(Generic[T]):
     is_clean: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """The file as this process last read or wrote it, so that reading it again costs no more than a comparison."""
+
+    content: bytes
+    hashed: hashlib._Hash
+    snapshot: Snapshot
+
+
 class QueueFile:
     """The queue of one project.
 
@@ -65,6 +77,7 @@ class QueueFile:
         self.project, self.limits, self.flavour = project, limits, flavour
         self.path = project.queue
         self.name = project.name(self.path)  # in errors
+        self._last: _Version | None = None
         self.journal = Journal(project.folder / JOURNAL_NAME)
 
     def read(self) -> Snapshot:
@@ -77,15 +90,17 @@ class QueueFile:
             try:
                 content, stamp = _read_settled(self.path, self.name, self.limits.queue_bytes)
             except FileNotFoundError:
-                return Snapshot("", digest(b"", self.flavour))
+                return Snapshot("", digest_of(hash_of(b"", self.flavour)))
         if content is None:
             raise DamagedError(
                 f"{self.name} is larger than {self.limits.queue_bytes} bytes",
                 hint="close messages with `done`, or raise limits.queue_bytes in config.yaml",
                 path=self.name,
             )
-        text = decode(content, self.name)
-        return Snapshot(text.removeprefix(_BOM), digest(content, self.flavour), text.startswith(_BOM), stamp)
+        if self._last is None or content != self._last.content:
+            text = decode(content, self.name)
+            self._last = self._version(content, text.removeprefix(_BOM), has_bom=text.startswith(_BOM))
+        return replace(self._last.snapshot, stamp=stamp)
 
     def update(self, edit: Callable[[Snapshot], Change[T]], *, timeout: float | None = None) -> T:
         """Change the file under its lock.
@@ -147,13 +162,24 @@ class QueueFile:
         """Whether the file was still the one read, and was replaced."""
         assert change.text is not None
         content = (_BOM.encode() if before.has_bom else b"") + change.text.encode()
+        version = self._version(content, change.text, has_bom=before.has_bom)
         with refusals("write", self.name):
             if not publish(self.path, content, still=lambda: _stamp_of(self.path) == before.stamp):
                 return False
+        self._last = version
         with suppress(OSError):  # the journal may lag: that costs a check, not a message
-            known = digest(content, self.flavour) if change.is_clean else UNCHECKED
+            known = version.snapshot.digest if change.is_clean else UNCHECKED
             self.journal.note(known, entered=change.entered, left=change.left)
         return True
+
+    def _version(self, content: bytes, text: str, *, has_bom: bool) -> _Version:
+        """A version of the file; only what it adds to the last one is hashed."""
+        if self._last is not None and content.startswith(self._last.content):
+            hashed = self._last.hashed.copy()
+            hashed.update(memoryview(content)[len(self._last.content) :])
+        else:
+            hashed = hash_of(content, self.flavour)
+        return _Version(content, hashed, Snapshot(text, digest_of(hashed), has_bom))
 
     def _sign(self) -> None:
         """Leave word who holds the lock."""

@@ -30,10 +30,15 @@ UNCHECKED: Final = "0" * _DIGEST
 """Stands for the digest of a text that holds something wrong: it must be checked again."""
 
 
-def digest(content: bytes, flavour: str) -> str:
-    """What the journal knows a text by; `flavour` names the rules that it was checked with."""
+def hash_of(content: bytes, flavour: str) -> hashlib._Hash:
+    """The hash of a text, which can be carried on; `flavour` names the rules that the text was checked with."""
     hashed = hashlib.sha256(flavour.encode() + b"\0")
     hashed.update(content)
+    return hashed
+
+
+def digest_of(hashed: hashlib._Hash) -> str:
+    """What the journal knows a text by."""
     return hashed.hexdigest()[:_DIGEST]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from bmad_messenger.errors import DamagedError, InvalidError
@@ -79,6 +80,12 @@ class QueueText:
         """Whether blank lines below the message may be part of its text."""
         return _KEEPS_BLANKS.search(self.text, self.starts[index], self.limit(index)) is not None
 
+    @property
+    def last_keeps_blanks(self) -> bool:
+        """What `keeps_blanks` says of the last message, which is found without the others."""
+        last = self.starts.last if isinstance(self.starts, _Starts) else self.starts[-1]
+        return _KEEPS_BLANKS.search(self.text, last, self.end) is not None
+
     def item(self, index: int) -> str:
         """The text of one message, from its dash on."""
         start, end = self.span(index)
@@ -137,8 +144,13 @@ class QueueText:
         return end
 
 
-def scan(text: str, path: str | None = None) -> QueueText:
+def scan(text: str, path: str | None = None, *, list_is_last: bool = False) -> QueueText:
     """Find the messages of a queue by its lines alone.
+
+    Args:
+        text: the queue.
+        path: its name, for errors.
+        list_is_last: whether it is known that nothing stands below the list.
 
     Raises:
         DamagedError: where lines alone can't tell the borders of the messages.
@@ -159,11 +171,42 @@ def scan(text: str, path: str | None = None) -> QueueText:
         return QueueText(text, path, (), first, 2, found.start())
     if not is_item or found[1]:
         raise unclear(text, after, path, "a message must begin with `- ` here")
-    ending = (_NEXT_KEY if margin else _NEXT_KEY_AT_ZERO).search(text, first)
+    ending = None if list_is_last else (_NEXT_KEY if margin else _NEXT_KEY_AT_ZERO).search(text, first)
     end = ending.start() + 1 if ending else len(text)
-    dash = re.compile(rf"\n{' ' * margin}-(?=[ \t\r\n]|\Z)")
-    starts = [first, *(found.start() + 1 for found in dash.finditer(text, first, end))]
-    return QueueText(text, path, starts, end, margin, found.start())
+    return QueueText(text, path, _Starts(text, first, end, margin), end, margin, found.start())
+
+
+class _Starts(Sequence[int]):
+    """The offsets of the dashes' lines, of which there is at least one; looked for when they are asked for.
+
+    An append asks for the last alone, and should not take the longer the more messages there are.
+    """
+
+    def __init__(self, text: str, first: int, end: int, margin: int) -> None:
+        self.text, self.first, self.end, self.margin = text, first, end, margin
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._all[index]
+
+    @property
+    def last(self) -> int:
+        """The offset of the last one."""
+        dash = f"\n{' ' * self.margin}-"
+        at = self.text.rfind(dash, self.first, self.end)
+        while at >= 0 and self.text[at + len(dash) : at + len(dash) + 1] not in _AFTER_DASH:
+            at = self.text.rfind(dash, self.first, at)
+        return at + 1 if at >= 0 else self.first
+
+    @cached_property
+    def _all(self) -> tuple[int, ...]:
+        dash = re.compile(rf"\n{' ' * self.margin}-(?=[ \t\r\n]|\Z)")
+        return self.first, *(found.start() + 1 for found in dash.finditer(self.text, self.first, self.end))
 
 
 def _without_list(text: str, path: str | None) -> QueueText:

@@ -97,7 +97,7 @@ class QueueView:
 
 def trusted_view(text: str, path: str | None) -> QueueView:
     """The view of a text that is known to be clean; nothing is parsed until it is asked for."""
-    return QueueView(scan(text, path))
+    return QueueView(scan(text, path, list_is_last=True))
 
 
 def holds_nothing(text: str) -> bool:
@@ -120,7 +120,8 @@ def checked_view(text: str, path: str | None, check: Check) -> QueueView:
     queue, is_scannable = _located(text, path, document)
     mappings = tuple((document.value or {}).get("messages") or ())
     view = _judged(queue, mappings, check, {})
-    if not is_scannable or view.problems or view.incomplete:
+    list_is_last = queue.end == len(text)
+    if not (is_scannable and list_is_last) or view.problems or view.incomplete:
         return replace(view, is_clean=False)
     return replace(view, is_clean=all(_lines_agree(queue, index, view.mapping(index)) for index in view.valid()))
 

@@ -53,9 +53,36 @@ def test_agents_are_registered_on_first_use(path: Path, mirror: Mirror) -> None:
         "dev": ("project", "g", 2),
         "user": ("admin", "g", 0),
         "qa": ("tester", "other", 1),
+        "g/qa": ("project", "g", 2),
     }
     assert mirror.ensure_agents([Member("pm"), Member("new"), Member("new")]) == ["new"]
     assert [one.id for one in Btmsg(path).contacts("dev")] == ["user", "pm"]
+
+
+def test_an_agent_of_another_group_gets_no_copies_and_the_operator_gets_all(path: Path, mirror: Mirror) -> None:
+    Btmsg(path).register("dev", group_id="other")
+    Btmsg(path).register("user", group_id="other", role="admin")
+    operator = [Member("user", "admin")]
+    mirror.deliver([*ENTRIES[:1], Entry("MSG-4", "dev", "user", "help")], operator)
+    mirror.deliver([Entry("MSG-5", "pm", "dev", "again")], operator)
+
+    assert [Btmsg(path).unread_count(one) for one in ("dev", "g/dev", "user")] == [0, 2, 1]
+    Btmsg(path, agent="g/dev").ack(session="s")
+    assert mirror.read_here() == [Key("MSG-1", "dev"), Key("MSG-5", "dev")]
+
+
+def test_a_message_to_all_is_for_those_whom_it_went_to_at_first(path: Path, mirror: Mirror) -> None:
+    to_all = [Entry("MSG-6", "pm", one, "news", to_all=True) for one in ("dev", "qa", "newcomer")]
+
+    assert [mirror.deliver(to_all[:2]), mirror.deliver(to_all)] == [2, 0]
+    assert mirror.mark_closed(["MSG-6"]) == 2
+
+
+def test_what_no_read_was_carried_for_is_unsettled(mirror: Mirror) -> None:
+    mirror.deliver(ENTRIES)
+    mirror.mark_read([Key("MSG-2", "pm"), Key("MSG-1", "dev")])
+
+    assert (mirror.copied(), mirror.unsettled()) == ({"MSG-1", "MSG-2"}, {"MSG-1"})
 
 
 def test_a_copy_that_was_deleted_stays_deleted(path: Path, mirror: Mirror) -> None:
@@ -75,6 +102,8 @@ def test_what_is_read_here_is_carried_once(path: Path, mirror: Mirror) -> None:
     assert mirror.read_here() == [Key("MSG-1", "dev"), Key("MSG-1", "qa")]
     mirror.carried([Key("MSG-1", "dev")])
     assert mirror.read_here() == [Key("MSG-1", "qa")]
+    assert mirror.read_here([Key("MSG-1", "dev"), Key("MSG-2", "pm")]) == []
+    assert mirror.read_here([Key("MSG-1", "qa")]) == [Key("MSG-1", "qa")]
 
 
 def test_what_is_read_there_is_read_here_and_not_carried_back(path: Path, mirror: Mirror) -> None:

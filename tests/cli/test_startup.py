@@ -27,7 +27,10 @@ def _imported(project: Path, *arguments: str) -> set[str]:
 
 
 def _commands(modules: set[str]) -> set[str]:
-    shared = {"complete", "errors", "group", "main", "message_text", "options", "output", "payload", "sources", "table"}
+    shared = {
+        *("complete", "errors", "group", "lazy_group", "main", "message_text", "options", "output", "payload"),
+        *("program", "sources", "table"),
+    }
     names = {name.removeprefix("bmad_messenger.cli.") for name in modules if name.startswith("bmad_messenger.cli.")}
     return names - shared
 

@@ -6,9 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from bmad_messenger.queue.journal import UNCHECKED, Journal, digest
+from bmad_messenger.queue.journal import UNCHECKED, Journal, digest_of, hash_of
 
 FIRST, SECOND = "MSG-20250115-a1b2", "MSG-20250115-c3d4"
+
+
+def digest(content: bytes, flavour: str) -> str:
+    return digest_of(hash_of(content, flavour))
+
+
 ONE, TWO = digest(b"one", ""), digest(b"two", "")
 
 

@@ -12,13 +12,13 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from bmad_messenger import Messenger, demo
-from bmad_messenger.editor_schema import queue_schema
+from bmad_messenger.schemas import read_schema
 from bmad_messenger.yaml.parse import parse
 
 
 @pytest.fixture(scope="module")
 def schema() -> dict[str, Any]:
-    return queue_schema()
+    return dict(read_schema("queue"))
 
 
 @pytest.fixture(scope="module")
@@ -45,19 +45,8 @@ def test_it_is_a_schema(schema: dict[str, Any]) -> None:
     Draft202012Validator.check_schema(schema)
 
 
-def test_it_refers_to_nothing_outside(schema: dict[str, Any]) -> None:
-    references = [part["$ref"] for part in parts(schema) if isinstance(part.get("$ref"), str)]
-
-    assert references
-    assert [reference for reference in references if not reference.startswith("#/$defs/")] == []
-    assert [part for part in parts(schema) if "$id" in part] == []
-
-
-def test_every_reference_leads_somewhere(schema: dict[str, Any]) -> None:
-    for part in parts(schema):
-        target: Any = schema
-        for step in part.get("$ref", "#").split("/")[1:]:
-            target = target[step]
+def test_it_refers_to_nothing(schema: dict[str, Any]) -> None:
+    assert [part["$ref"] for part in parts(schema) if isinstance(part.get("$ref"), str)] == []
 
 
 def test_it_accepts_the_demo_s_queue(schema: dict[str, Any], played: dict[str, Any]) -> None:
