@@ -80,7 +80,7 @@ def _raw(name: str) -> dict[str, Any]:
 def _inlined(part: Any, name: str) -> Any:
     """A part of the shipped schema `name`, each reference replaced by what it refers to.
 
-    Looking a reference up costs jsonschema more than checking by what it finds there; and an editor may have no network.
+    Looking a reference up costs jsonschema more than checking by what it finds; and an editor may have no network.
     """
     if isinstance(part, list):
         return [_inlined(item, name) for item in part]

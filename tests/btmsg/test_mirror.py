@@ -55,7 +55,7 @@ def test_agents_are_registered_on_first_use(path: Path, mirror: Mirror) -> None:
         "qa": ("tester", "other", 1),
         "g/qa": ("project", "g", 2),
     }
-    assert mirror.ensure_agents([Member("pm"), Member("new"), Member("new")]) == ["new"]
+    assert mirror.ensure_agents([Member("pm"), Member("new"), Member("new")]) == ["pm", "new"]
     assert [one.id for one in Btmsg(path).contacts("dev")] == ["user", "pm"]
 
 
