@@ -34,7 +34,7 @@ def waiting(view: QueueView, wanted: Wanted, now: datetime) -> list[int]:
     """
     found: list[tuple[Priority, datetime, int]] = []
     for index in view.valid():
-        if not view.mentions(index, (wanted.agent, ALL)):
+        if not view.mentions(index, (wanted.agent, "to_agents")):
             continue
         head = view.head(index)
         if not is_to(head, wanted.agent) or not _is_unread(head, wanted.agent, now):

@@ -40,7 +40,7 @@ class Store:
         self.project = project
         self.queue = QueueFile(project, config.limits, flavour)
         self.archive = Archive(project.archive, project.name(project.archive))
-        self._make_check, self._report = check, report
+        self._make_check, self.report = check, report
 
     def view(self, snapshot: Snapshot | None = None) -> QueueView:
         """What the queue holds now, or held in `snapshot`; what is wrong with it is reported.
@@ -57,7 +57,7 @@ class Store:
         if not is_latest:
             view = self._compared(view, snapshot)
         for problem in view.problems:
-            self._report(problem)
+            self.report(problem)
         return view
 
     def missing(self, view: QueueView) -> list[str]:
@@ -168,7 +168,7 @@ class Store:
         try:
             return self.archive.read(message_id)
         except MessengerError as error:
-            self._report(error.problem._replace(severity="warning"))
+            self.report(error.problem._replace(severity="warning"))
             return None
 
     def _compared(self, view: QueueView, snapshot: Snapshot) -> QueueView:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from bmad_messenger import inbox
 from bmad_messenger import message as messages
-from bmad_messenger.errors import InvalidError, UsageError
+from bmad_messenger.errors import DamagedError, InvalidError, UsageError
 from bmad_messenger.inbox import Wanted
 from bmad_messenger.message import Message, Priority, Status
 from bmad_messenger.queue.edit import append, as_record, change, changed_item, merged, remove
@@ -86,8 +86,14 @@ def adopt(store: Store, priority_of: Callable[[str], Priority]) -> list[Message]
             }
             whole = Message.from_mapping({**filled, **mapping})
             filled["message_id"] = whole.message_id or store.free_id(whole, view, taken)
+            missing = {key: value for key, value in filled.items() if key not in mapping}
+            try:
+                changed_item(view.queue, index, missing)
+            except DamagedError as error:  # the others are adopted all the same
+                store.report(error.problem)
+                continue
             taken.add(filled["message_id"])
-            changes[index] = {key: value for key, value in filled.items() if key not in mapping}
+            changes[index] = missing
         return replace(_changed(view, changes, sorted(changes)), entered=tuple(taken))
 
     return store.queue.update(edit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from bmad_messenger import Message, Messenger, Priority, Problem, Status
@@ -83,3 +84,16 @@ def test_a_stranger_s_message_is_reported(
     assert messenger.list() == []
     assert "did you mean 'pm'?" in problems[0].hint
     assert problems[0].line is not None
+
+
+def test_one_that_can_t_be_edited_does_not_keep_the_others_from_being_adopted(tmp_path: Path) -> None:
+    problems: list[Problem] = []
+    messenger = Messenger.open(tmp_path, report=problems.append)
+    messenger.init()
+    odd = "  - ? type\n    : notify\n    from: pm\n    to: dev\n    payload: {message: odd}\n"
+    plain = "  - type: notify\n    from: pm\n    to: dev\n    payload: {message: plain}\n"
+    messenger.project.queue.write_text(f"messages:\n{odd}{plain}")
+
+    assert [message.payload["message"] for message in messenger.receive("dev")] == ["plain"]
+    assert odd in messenger.project.queue.read_text()
+    assert any("can't be edited safely" in problem.message for problem in problems)
