@@ -43,6 +43,10 @@ def run(folder: Path | None, say: Say) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             path.write_text(text, encoding="utf-8")
+    if folder is None:  # what is only played does not belong among the user's messages in btmsg
+        project = Project(root)
+        project.folder.mkdir(parents=True)
+        project.config.write_text("plugins:\n  disable: [btmsg]\n", encoding="utf-8")
     messenger = Messenger(Project(root.resolve()), lambda problem: say(f"  ! {problem}"))
     messenger.init()
     _Play(messenger, say).play()

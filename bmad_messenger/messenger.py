@@ -13,13 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from bmad_messenger import inbox
 from bmad_messenger import message as messages
 from bmad_messenger.config import Project, find_project
-from bmad_messenger.errors import (
-    MessengerError,
-    Problem,
-    ThreadTooLongError,
-    UsageError,
-    WaitTimeoutError,
-)
+from bmad_messenger.errors import MessengerError, Problem, ThreadTooLongError, UsageError, WaitTimeoutError
 from bmad_messenger.inbox import Wanted
 from bmad_messenger.message import Draft, Message, Priority, Status
 from bmad_messenger.queue.view import Check, QueueView
@@ -239,8 +233,7 @@ class Messenger:
 
         roster = self.config.agents
         marked = mark_read(self._store, self.config.require_agent(agent), list(message_ids), roster)
-        for message in marked.fresh:
-            self._tell("after_read", message=message, agent=agent)
+        self._tell("after_read", marked.fresh, agent=agent)
         return marked.messages
 
     def wait(
@@ -377,7 +370,7 @@ class Messenger:
         view = self._current()
         return self._store.thread(self._store.resolve(message_id, view), view)
 
-    def sync(self, *, restore: bool = False) -> Sequence[str]:
+    def sync(self, *, restore: bool = False, rebuild: bool = False) -> Sequence[str]:
         """Settle queue and archive, and let plugins make good what they missed.
 
         Messages that the archive has as closed leave the queue, and open ones that come from other clones enter it.
@@ -385,17 +378,20 @@ class Messenger:
 
         Args:
             restore: also bring back the open messages that were removed from the queue by hand.
+            rebuild: also let plugins that keep copies make them anew, as `btmsg` does.
 
         Returns:
             What was done, a sentence each.
         """
+        from bmad_messenger.plugins.calling import after
         from bmad_messenger.settling import settle
 
         self._current()
         done = settle(self._store, restore=restore) if "archive" in self.plugins else []
         view = self._current()
-        open_messages = [view.message(index) for index in view.valid()]
-        return [*done, *(line for answer in self._tell("sync", messages=open_messages) for line in answer or ())]
+        found = [view.message(index) for index in view.valid()]
+        answers = after(self.plugins, "sync", self._report, messenger=self, messages=found, rebuild=rebuild)
+        return [*done, *(line for answer in answers for line in answer or ())]
 
     def validate(self, files: Sequence[Path] = ()) -> Sequence[Problem]:
         """Every problem of the project's files (queue, archive, config, types, routes), or of these files alone."""
@@ -424,7 +420,13 @@ class Messenger:
 
     def _waiting(self, wanted: Wanted) -> MessageList:
         view = self._current()
-        return [view.message(index) for index in inbox.waiting(view, wanted, messages.now())]
+        found = [view.message(index) for index in inbox.waiting(view, wanted, messages.now())]
+        if found:
+            from bmad_messenger.plugins.calling import before_receive
+
+            if before_receive(self.plugins, self, wanted.agent, found, self._report):
+                return self._waiting(wanted)
+        return found
 
     def _current(self) -> QueueView:
         """What the queue holds, after what is due was done: hand-typed messages adopted, expired ones closed."""
@@ -436,8 +438,7 @@ class Messenger:
 
         try:
             if view.incomplete:
-                for message in adopt(self._store, self.types.default_priority):
-                    self._tell("after_send", message=message)
+                self._tell("after_send", adopt(self._store, self.types.default_priority))
             self._close([view.head(index)["message_id"] for index in expired], Status.EXPIRED, None)
         except MessengerError as error:  # a reader goes on with what can be read
             self._report(error.problem._replace(severity="warning"))
@@ -474,8 +475,7 @@ class Messenger:
         if not os.path.exists(self.project.queue):
             self.init()
         sent, is_due = enqueue(self._store, prepared)
-        for message in sent.fresh:
-            self._tell("after_send", message=message)
+        self._tell("after_send", sent.fresh)
         if is_due:
             self._current()
         return sent.messages
@@ -487,12 +487,12 @@ class Messenger:
         from bmad_messenger.transactions import close
 
         closed = close(self._store, ids, status, note, lambda leaving: before_close(self.plugins, self, leaving))
-        for message in closed.fresh:
-            self._tell("after_close", message=message)
+        self._tell("after_close", closed.fresh)
         return closed.messages
 
-    def _tell(self, hook: str, **arguments: Any) -> Sequence[Any]:
+    def _tell(self, hook: str, changed: Sequence[Message], **arguments: Any) -> None:
         """Tell plugins what has happened; what fails there is reported, and `sync` repeats it."""
-        from bmad_messenger.plugins.calling import after
+        if changed:
+            from bmad_messenger.plugins.calling import after_each
 
-        return after(self.plugins, hook, self._report, messenger=self, **arguments)
+            after_each(self.plugins, hook, self._report, self, changed, **arguments)

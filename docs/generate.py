@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from textwrap import fill
 from typing import Any, Final
 
 import typer
 
+from bmad_messenger.cli.btmsg import commands as btmsg
+from bmad_messenger.cli.bttask import main as bttask
 from bmad_messenger.cli.group import SECTIONS
 from bmad_messenger.cli.main import app
 
@@ -21,7 +23,7 @@ _INTRODUCTION: Final = """\
 
 An `ID` is a message's id, or any beginning or end of it that only one message has: `a1b2` for `MSG-20250115-a1b2`.
 
-Every command takes these options, after its name:
+Every command of `bmad-messenger` takes these options, after its name:
 
 | option | meaning |
 |---|---|
@@ -32,29 +34,54 @@ Every command takes these options, after its name:
 `bmad-messenger --version` prints the version, `bmad-messenger --install-completion` sets up the completion of commands,
 options, agents, types, routes and ids in your shell. The [exit codes](../README.md#exit-codes) are in the README.
 """
+_OTHERS: Final = """\
+## btmsg and bttask
+
+[`btmsg`](btmsg.md) and [`bttask`](bttask.md) are programs of their own. An `ID` is any beginning of one that no other
+has. Their commands take these options, after their names:
+
+| option | meaning |
+|---|---|
+| `--agent AGENT` | Who calls, in place of `BTMSG_AGENT_ID`. |
+| `--db FILE` | The database, in place of `BTMSG_DB` or `agor/btmsg.db` in your data folder. |
+| `--json` | Print one JSON document in place of text. Errors then are one JSON object on stderr. |
+| `--help`, `-h` | What the command does, with an example. |
+"""
 _COMMON: Final = ("as_json", "project")
+_COMMON_TO_OTHERS: Final = ("as_json", "agent", "db")
 
 
 def commands_page() -> str:
     """The text of `docs/commands.md`."""
-    return "\n".join([_INTRODUCTION, *_sections()])
+    return "\n".join(
+        [
+            *(_INTRODUCTION, *_sections(app, SECTIONS)),
+            *(
+                _OTHERS,
+                *_sections(btmsg.app, btmsg.SECTIONS, "btmsg"),
+                *_sections(bttask.app, bttask.SECTIONS, "bttask"),
+            ),
+        ]
+    )
 
 
-def _sections() -> Iterator[str]:
-    group: Any = typer.main.get_command(app)
-    for title, names in SECTIONS.items():
-        yield f"## {title}\n"
+def _sections(program: typer.Typer, sections: Mapping[str, Mapping[str, str]], prefix: str = "") -> Iterator[str]:
+    group: Any = typer.main.get_command(program)
+    for title, names in sections.items():
+        yield f"## {prefix}: {title.lower()}\n" if prefix else f"## {title}\n"
         for name in names:
-            yield from _command(name, group.commands[name])
+            yield from _command(
+                f"{prefix} {name}".strip(), group.commands[name], _COMMON_TO_OTHERS if prefix else _COMMON
+            )
 
 
-def _command(name: str, command: Any) -> Iterator[str]:
+def _command(name: str, command: Any, common: tuple[str, ...]) -> Iterator[str]:
     description, _, example = command.help.partition("\b\nExample:\n")
     yield f"### {name}\n"
     for paragraph in description.strip().split("\n\n"):
         yield fill(" ".join(paragraph.split()).replace("<", "\\<"), 120, break_on_hyphens=False) + "\n"
     yield f"```sh\n{_dedented(example)}\n```\n"
-    own = [parameter for parameter in command.params if parameter.name not in _COMMON]
+    own = [parameter for parameter in command.params if parameter.name not in common]
     if own:
         rows = (f"| {_names(one)} | {_cell(one.help)}{_default(one)} |" for one in own)
         yield "\n".join(["| option | meaning |", "|---|---|", *rows, ""])
@@ -76,7 +103,8 @@ def _names(parameter: Any) -> str:
 def _default(parameter: Any) -> str:
     if parameter.required and parameter.param_type_name == "option":
         return " Needed."
-    return f" By default `{parameter.default}`." if isinstance(parameter.default, str) else ""
+    is_told = bool(parameter.default) and isinstance(parameter.default, str | int) and parameter.default is not True
+    return f" By default `{parameter.default}`." if is_told else ""
 
 
 def _cell(text: str) -> str:

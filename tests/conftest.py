@@ -44,6 +44,7 @@ def _own_environment(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
         "XDG_CONFIG_HOME": home / ".config",
         "XDG_DATA_HOME": home / ".local" / "share",
         "XDG_STATE_HOME": home / ".local" / "state",
+        "BMAD_MESSENGER_DISABLE": "btmsg",  # it writes to the user's database; its own tests switch it on
         "BMAD_MESSENGER_PLUGINS": "",
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CONFIG_NOSYSTEM": 1,

@@ -27,6 +27,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
     said: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BMAD_MESSENGER_PLUGINS", "")
+        patch.setenv("BMAD_MESSENGER_DISABLE", "btmsg")
         root = demo.run(tmp_path_factory.mktemp("demo"), said.append)
         messenger = Messenger.open(root)
         messages = [messenger.get(message_id) for message_id in messenger.archive.ids()]

@@ -21,6 +21,9 @@ from typing import Any
 
 import pytest
 
+from bmad_messenger.btmsg.roles import MAY, ROLES
+from bmad_messenger.cli.btmsg import commands as btmsg
+from bmad_messenger.cli.bttask import main as bttask
 from bmad_messenger.cli.group import COMMANDS
 from bmad_messenger.plugins import spec
 
@@ -33,12 +36,19 @@ _BLOCK = re.compile(
     r"(?:^<!-- file: (?P<file>\S+) -->\n)?^(?P<fence>`{3,})(?P<kind>\w*)\n(?P<text>.*?)^(?P=fence)$", re.M | re.S
 )
 _STEP = re.compile(r"^\$ (?P<command>.*\n(?:> .*\n|>\n)*)(?P<output>(?:(?!\$ ).*\n)*)", re.M)
+_MESSAGE_ID = r"MSG-\d{8}-[0-9a-f]{4,}"
+_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\dZ?"
 _LOOSE = re.compile(
-    r"(?P<id>MSG-\d{8}-[0-9a-f]{4,})|(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)"
-    r"|(?P<month>\d{4}-\d\d(?=/))|(?P<gap>(?<=\S)  +)|(?P<any>…)"
+    rf"(?P<id>{_MESSAGE_ID}|{_UUID})|(?P<time>{_TIME})|(?P<month>\d{{4}}-\d\d(?=/))|(?P<gap>(?<=\S)  +)|(?P<any>…)"
 )
-_NAME = re.compile(r"\b(?:MSG-\d{8}-)?[0-9a-f]{4,}\b")
-_PATTERNS = {"time": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "month": r"\d{4}-\d\d", "gap": "  +", "any": r".*?"}
+_NAME = re.compile(rf"{_UUID}|\b(?:MSG-\d{{8}}-)?[0-9a-f]{{4,}}\b")
+_PATTERNS = {"time": _TIME, "month": r"\d{4}-\d\d", "gap": "  +", "any": r".*?"}
+_PROGRAMS = {
+    "bmad-messenger": "bmad_messenger",
+    "btmsg": "bmad_messenger.cli.btmsg",
+    "bttask": "bmad_messenger.cli.bttask",
+}
 
 
 @dataclass(frozen=True)
@@ -71,7 +81,7 @@ class Project:
             exec(compile(block.text, block.place, "exec"), self.names)
 
     def _run(self, command: str, expected: str, place: str) -> None:
-        names = {**self.ids, **{_suffix(ours): _suffix(theirs) for ours, theirs in self.ids.items()}}
+        names = {**self.ids, **{_short(ours): _short(theirs) for ours, theirs in self.ids.items()}}
         command = _NAME.sub(lambda name: names.get(name[0], name[0]), command)
         run = subprocess.run(
             ["sh", "-c", command], cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
@@ -79,11 +89,11 @@ class Project:
         output = run.stdout.decode()
         found = re.fullmatch(self._pattern(expected), output, re.S)
         assert found, f"{place}: $ {command}printed\n{output}in place of\n{expected}"
-        if "bmad-messenger" in command:
+        if re.search(rf"\b(?:{'|'.join(_PROGRAMS)})\b", command):
             assert (run.returncode != 0) == bool(re.search(r'\berror"?: ', output)), (
                 f"{place}: $ {command}ends with {run.returncode}"
             )
-        self.ids.update({f"MSG-{name[1:].replace('_', '-')}": theirs for name, theirs in found.groupdict().items()})
+        self.ids.update({_id_of(group): theirs for group, theirs in found.groupdict().items()})
 
     def _pattern(self, expected: str) -> str:
         """A regular expression for the output that a page shows; its groups are the ids that are new."""
@@ -96,8 +106,8 @@ class Project:
             elif loose["id"] in self.ids:
                 parts.append(self.ids[loose["id"]])
             else:
-                group = f"i{loose['id'][4:].replace('-', '_')}"
-                parts.append(f"(?P={group})" if group in new else f"(?P<{group}>MSG-\\d{{8}}-[0-9a-f]{{4,}})")
+                group, kind = _group_of(loose["id"]), _MESSAGE_ID if loose["id"].startswith("MSG-") else _UUID
+                parts.append(f"(?P={group})" if group in new else f"(?P<{group}>{kind})")
                 new.add(group)
         return "".join([*parts, re.escape(expected[end:])])
 
@@ -107,7 +117,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """An empty BMAD project, in which the page's commands are found."""
     programs, packages = tmp_path / "bin", tmp_path / "packages"
     programs.mkdir()
-    for name, module in (("bmad-messenger", "bmad_messenger"), ("pip", "pip")):
+    for name, module in {**_PROGRAMS, "pip": "pip"}.items():
         program = programs / name
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m {module} "$@"\n')
         program.chmod(0o755)
@@ -116,6 +126,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": f"{ROOT}{os.pathsep}{packages}",
         "BMAD_MESSENGER_PLUGINS": PLUGIN,
+        "BMAD_MESSENGER_DISABLE": "",
+        "BTMSG_DB": str(tmp_path / "btmsg.db"),
+        "BTMSG_AGENT_ID": "",
+        "BTMSG_DB": str(tmp_path / "agor" / "btmsg.db"),
         "PIP_TARGET": str(packages),
         "PIP_NO_BUILD_ISOLATION": "0",  # which means that there is none
         "PIP_NO_CACHE_DIR": "1",
@@ -193,8 +207,24 @@ def test_commands_page_is_up_to_date() -> None:
 
 def test_every_command_has_a_section() -> None:
     page = (DOCS / "commands.md").read_text("utf-8")
+    others = {"btmsg": btmsg.SECTIONS, "bttask": bttask.SECTIONS}
+    names = {f"{program} {name}" for program, sections in others.items() for one in sections.values() for name in one}
 
-    assert COMMANDS.keys() - set(re.findall(r"^### (\S+)", page, re.M)) == set()
+    assert {*COMMANDS, *names} - set(re.findall(r"^### (.+)", page, re.M)) == set()
+
+
+def test_pages_say_which_role_may_do_what() -> None:
+    """The tables of the two pages are together the table in the code."""
+    rows = [
+        [cell.strip() for cell in row.split("|")]
+        for name in ("btmsg.md", "bttask.md")
+        for row in re.findall(r"^\| (.* \| (?:yes|no|own)) \|$", (DOCS / name).read_text("utf-8"), re.M)
+    ]
+    said = {
+        what: {role for role, answer in zip(ROLES, answers, strict=True) if answer == "yes"} for what, *answers in rows
+    }
+
+    assert said == MAY
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -218,8 +248,18 @@ def _blocks(page: Path) -> Iterator[Block]:
         yield Block(f"{page.name}:{line}", found["kind"], found["text"], found["file"])
 
 
-def _suffix(message_id: str) -> str:
-    return message_id.rpartition("-")[2]
+def _short(name: str) -> str:
+    """The part of an id that people write: the end of a message's, the beginning of another."""
+    return name.rpartition("-")[2] if name.startswith("MSG-") else name[:8]
+
+
+def _group_of(name: str) -> str:
+    """A name for a group of a regular expression that stands for an id; `_id_of` gives the id back."""
+    return f"id_{name.replace('-', '_')}"
+
+
+def _id_of(group: str) -> str:
+    return group.removeprefix("id_").replace("_", "-")
 
 
 def _keys(schema: dict[str, Any]) -> Iterator[str]:

@@ -73,7 +73,9 @@ class LazyGroup(TyperGroup):
 def build(name: str, function: Function, *, free_text: bool = False) -> TyperCommand:
     """The command that a function is; `free_text` takes what looks like an unknown option for an argument."""
     program = typer.Typer(add_completion=False, rich_markup_mode=None)
-    program.command(name, context_settings={"ignore_unknown_options": free_text})(function)
+    # `-auth` would be taken for the options -a, -u, -t and -h.
+    settings = {"ignore_unknown_options": True, "help_option_names": ["--help"]} if free_text else {}
+    program.command(name, context_settings=settings)(function)
     command = typer.main.get_command(program)
     assert isinstance(command, TyperCommand)  # typer makes a single function a command
     return command

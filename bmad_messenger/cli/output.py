@@ -38,7 +38,7 @@ def write_lines(lines: Sequence[str], *, empty: str = "") -> None:
 
 def write_json(document: Mapping[str, Any]) -> None:
     """Write one JSON document: on one line, or indented on a terminal. Raises what `write` does."""
-    _emit(f"{json_text(document, indent=2 if _is_terminal(sys.stdout) else None)}\n")
+    _emit(f"{json_text(document, indent=2 if is_terminal(sys.stdout) else None)}\n")
 
 
 def write_json_list(key: str, items: Iterable[Mapping[str, Any]]) -> None:
@@ -70,7 +70,7 @@ def write_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, empty:
     clean = [[printable(cell, lines=False) for cell in row] for row in rows]
     if not clean:
         _emit(f"{empty}\n")
-    elif _is_terminal(sys.stdout):
+    elif is_terminal(sys.stdout):
         _emit(drawn_table(columns, clean, colour=wants_colour(sys.stdout)))
     else:
         _emit(plain_table(columns, clean))
@@ -91,9 +91,14 @@ def printable(text: str, *, lines: bool = True) -> str:
     return text.translate(_ESCAPES if lines else _ESCAPES_IN_LINE)
 
 
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a person looks at what a stream shows."""
+    return stream is not None and stream.isatty()
+
+
 def wants_colour(stream: TextIO | None) -> bool:
     """Whether a stream is a terminal on which colour is welcome (https://no-color.org)."""
-    return _is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def _emit(text: str) -> None:
@@ -121,10 +126,6 @@ def _give_up_stdout() -> None:
     """Let what is left in stdout's buffer go nowhere, so that the interpreter does not fail on it when it ends."""
     with suppress(OSError, ValueError):  # a stdout without a file has nothing to give up
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _is_terminal(stream: TextIO | None) -> bool:
-    return stream is not None and stream.isatty()
 
 
 # Controls of the C0 and C1 blocks, line ends of Unicode's own, and marks that hide text or turn it around.

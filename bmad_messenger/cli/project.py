@@ -35,18 +35,22 @@ def sync(
     restore: Annotated[
         bool, typer.Option("--restore", help="Bring back the open messages that were removed from the queue by hand.")
     ] = False,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Make the direct messages in btmsg anew from queue and archive.")
+    ] = False,
     as_json: Json = False,
     project: Project = None,
 ) -> None:
-    """Settle queue and archive.
+    """Settle queue and archive, and the copies in btmsg.
 
-    What a crash or a failed plugin left undone is finished, and what came from other clones enters the queue.
+    What a crash or a failed plugin left undone is finished, and what came from other clones enters the queue. What was
+    read in btmsg is marked read.
 
     \b
     Example:
       bmad-messenger sync --restore
     """
-    actions = Messenger.open(project, report=warn).sync(restore=restore)
+    actions = Messenger.open(project, report=warn).sync(restore=restore, rebuild=rebuild)
     if as_json:
         write_json({"actions": [*actions]})
     else:

@@ -49,6 +49,35 @@ def before_close(plugins: Plugins, messenger: Messenger, leaving: Sequence[tuple
                 call(messenger=messenger, message=message, record=record)
 
 
+def before_receive(
+    plugins: Plugins, messenger: Messenger, agent: str, found: Sequence[Message], report: Callable[[Problem], None]
+) -> bool:
+    """Mark read what plugins know the agent to have read elsewhere; whether there was any, and it could be marked."""
+    answers = after(plugins, "before_receive", report, messenger=messenger, agent=agent, messages=found)
+    known = {message_id for answer in answers for message_id in answer or ()}
+    read = [message.message_id for message in found if message.message_id in known]
+    try:
+        return bool(read and messenger.mark_read(agent, read))
+    except MessengerError as error:  # then they are received once more, which harms less than an error
+        report(error.problem._replace(severity="warning"))
+        return False
+
+
+def after_each(
+    plugins: Plugins,
+    hook: str,
+    report: Callable[[Problem], None],
+    messenger: Messenger,
+    messages: Sequence[Message],
+    **arguments: Any,
+) -> None:
+    """Tell plugins of each message that one command changed, then once of all."""
+    for message in messages:
+        after(plugins, hook, report, messenger=messenger, message=message, **arguments)
+    if messages:
+        after(plugins, "after_change", report, messenger=messenger, messages=messages)
+
+
 def after(plugins: Plugins, hook: str, report: Callable[[Problem], None], **arguments: Any) -> list[Any]:
     """Tell plugins what has happened; returns what they answer. What fails there is reported."""
     answers = []
@@ -58,7 +87,7 @@ def after(plugins: Plugins, hook: str, report: Callable[[Problem], None], **argu
         except Exception as error:  # noqa: BLE001  # a plugin's failure must not stop the others
             report(
                 Problem(
-                    f"the plugin {name!r} failed in {hook}{_of(arguments)}: {error}",
+                    f"the plugin {name!r} failed in {hook}{_of(arguments)}: {_reason(error)}",
                     "the message stands; `bmad-messenger sync` repeats what was missed",
                     code="hook",
                     severity="warning",
@@ -77,6 +106,11 @@ def _refusals(name: str, before: str) -> Iterator[None]:
         raise NotPermittedError(
             f"the plugin {name!r} failed before the {before}: {error!r}", hint="mend it, or switch it off"
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, without the hint to run the command again: that would send again."""
+    return str(error.problem._replace(hint="")) if isinstance(error, MessengerError) else str(error)
 
 
 def _of(arguments: dict[str, Any]) -> str:

@@ -13,13 +13,17 @@ from typing import Any, Final
 import pluggy
 
 from bmad_messenger.errors import InvalidError, MessengerError
-from bmad_messenger.plugins import archive, spec
+from bmad_messenger.plugins import archive, btmsg, spec
 
-BUILT_IN: Final[Mapping[str, object]] = {"archive": archive}
+BUILT_IN: Final[Mapping[str, object]] = {"archive": archive, "btmsg": btmsg}
 """The plugins that come with the messenger, by name."""
 
 CHOSEN_VARIABLE: Final = "BMAD_MESSENGER_PLUGINS"
 """Where this is set, only the installed plugins that it names (with commas) are loaded; set to nothing, none is."""
+
+
+DISABLED_VARIABLE: Final = "BMAD_MESSENGER_DISABLE"
+"""Names plugins to switch off (with commas), beside those that the project's config switches off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class Plugins:
         self._manager = pluggy.PluginManager(spec.NAME)
         self._manager.add_hookspecs(spec)
         self._versions: dict[str, str] = {}
+        disabled = {*disabled, *_names(os.environ.get(DISABLED_VARIABLE, ""))}
         self._disabled = sorted(disabled)
         for name in disabled:
             self._manager.set_blocked(name)
@@ -144,8 +149,12 @@ def _entry_points() -> list[Any]:
     from importlib.metadata import entry_points
 
     entries = sorted(entry_points(group=spec.NAME), key=lambda entry: entry.name)
-    names = None if chosen is None else [name.strip() for name in chosen.split(",")]
+    names = None if chosen is None else _names(chosen)
     return [entry for entry in entries if names is None or entry.name in names]
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _offers_plugins(folder: Path) -> bool:

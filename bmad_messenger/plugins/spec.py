@@ -6,7 +6,7 @@ the entry-point group `bmad_messenger`. An implementation takes the parameters t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import pluggy
@@ -100,6 +100,20 @@ def after_send(messenger: Messenger, message: Message) -> None:
 
 
 @_spec
+def before_receive(messenger: Messenger, agent: str, messages: Sequence[Message]) -> Collection[str] | None:
+    """An agent is about to be given messages; errors count as in `after_send`.
+
+    Args:
+        messenger: the messenger that delivers.
+        agent: who asks.
+        messages: what waits for it.
+
+    Returns:
+        The ids of those that the agent has read elsewhere: they are marked read, and not given.
+    """
+
+
+@_spec
 def after_read(messenger: Messenger, message: Message, agent: str) -> None:
     """An agent has read a message; errors count as in `after_send`.
 
@@ -135,12 +149,25 @@ def after_close(messenger: Messenger, message: Message) -> None:
 
 
 @_spec
-def sync(messenger: Messenger, messages: Sequence[Message]) -> Sequence[str] | None:
+def after_change(messenger: Messenger, messages: Sequence[Message]) -> None:
+    """Messages were sent, read or closed; errors count as in `after_send`.
+
+    Called once for all that one command changed, after the hooks for each: the place for work that is cheaper at once.
+
+    Args:
+        messenger: the messenger that made the change.
+        messages: the messages as they are now.
+    """
+
+
+@_spec
+def sync(messenger: Messenger, messages: Sequence[Message], rebuild: bool) -> Sequence[str] | None:
     """Make good what an after-hook missed.
 
     Args:
         messenger: the messenger that settles.
         messages: every message of the queue.
+        rebuild: whether a plugin that keeps copies of messages has to make them anew.
 
     Returns:
         What was done, a sentence each; None or nothing where all was well.

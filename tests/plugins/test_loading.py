@@ -16,21 +16,35 @@ from bmad_messenger.plugins.loading import PluginInfo, Plugins
 
 Install = Callable[..., None]
 ARCHIVE = PluginInfo("archive", None, True, ("after_send", "before_close", "sync"))
+BTMSG = PluginInfo("btmsg", None, False, ())  # as the tests' environment has it
 
 
 def no_tasks() -> dict[str, Any]:
     return {}
 
 
-def test_the_archive_comes_with_the_messenger() -> None:
-    assert Plugins().infos() == [ARCHIVE]
+def test_archive_and_btmsg_come_with_the_messenger(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BMAD_MESSENGER_DISABLE")
+
+    assert [info.name for info in Plugins().infos() if info.enabled] == ["archive", "btmsg"]
     assert "archive" in Plugins()
+
+
+def test_the_environment_switches_plugins_off(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    install("retro", tasks=no_tasks)
+    monkeypatch.setenv("BMAD_MESSENGER_DISABLE", "retro, btmsg,")
+
+    assert [(info.name, info.enabled) for info in Plugins({"archive"}).infos()] == [
+        ("archive", False),
+        ("btmsg", False),
+        ("retro", False),
+    ]
 
 
 def test_a_plugin_is_listed_with_version_and_hooks(install: Install) -> None:
     install("retro", tasks=no_tasks, after_send=lambda message: None)
 
-    assert Plugins().infos() == [ARCHIVE, PluginInfo("retro", "1.0", True, ("after_send", "tasks"))]
+    assert Plugins().infos() == [ARCHIVE, PluginInfo("retro", "1.0", True, ("after_send", "tasks")), BTMSG]
 
 
 def test_one_that_is_switched_off_is_not_loaded_and_listed_last(install: Install) -> None:
@@ -43,6 +57,7 @@ def test_one_that_is_switched_off_is_not_loaded_and_listed_last(install: Install
         ("retro", True),
         ("archive", False),
         ("broken", False),
+        ("btmsg", False),
     ]
     assert "archive" not in plugins
 
@@ -129,10 +144,10 @@ class TestInstalled:
     @pytest.mark.parametrize(
         ("chosen", "names"),
         [
-            ("", ["archive"]),
-            ("retro", ["archive", "retro"]),
-            ("retro, board", ["archive", "board", "retro"]),
-            ("nothing", ["archive"]),
+            ("", []),
+            ("retro", ["retro"]),
+            ("retro, board", ["board", "retro"]),
+            ("nothing", []),
         ],
     )
     def test_the_environment_chooses_among_them(
@@ -140,7 +155,7 @@ class TestInstalled:
     ) -> None:
         monkeypatch.setenv("BMAD_MESSENGER_PLUGINS", chosen)
 
-        assert sorted(info.name for info in Plugins().infos()) == names
+        assert sorted(info.name for info in Plugins().infos() if info.version) == names
 
     def test_without_a_choice_all_are_loaded(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("BMAD_MESSENGER_PLUGINS")
@@ -154,4 +169,4 @@ class TestInstalled:
         monkeypatch.setattr(sys, "path", [str(tmp_path / "retro-1.0.dist-info"), str(tmp_path / "missing")])
         monkeypatch.setattr("importlib.metadata.entry_points", None)
 
-        assert Plugins().infos() == [ARCHIVE]
+        assert Plugins().infos() == [ARCHIVE, BTMSG]

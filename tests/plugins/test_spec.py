@@ -17,9 +17,11 @@ PROMISED = {
     "commands",
     "before_send",
     "after_send",
+    "before_receive",
     "after_read",
     "before_close",
     "after_close",
+    "after_change",
     "sync",
 }
 HOOKS = {name: hook for name, hook in vars(spec).items() if hasattr(hook, f"{spec.NAME}_spec")}

@@ -1,0 +1,1 @@
+"""The command line `bttask`: the task board in the database of btmsg."""
