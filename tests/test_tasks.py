@@ -136,7 +136,7 @@ def test_one_kind_of_error_stays_that_kind(messenger: Messenger) -> None:
         (step("receive-message", agent=None), "needs the parameter 'agent'"),
         (step("receive-message", agent="dev", typ_filter="x"), "did you mean 'type_filter'"),
         (step("receive-message", agent="dev", type_filter="handof"), "there is no message type"),
-        (step("receive-message", agent="dev", priority="hihg"), "did you mean 'high'"),
+        (step("receive-message", agent="dev", priority="hihg"), "did you mean `high`"),
         (step("receive-message", agent="dev", limit="ten"), "limit: wanted a whole number, found"),
         (step("receive-message", agent="dev", limit=""), "limit: wanted a whole number, found"),
         (step("receive-message", agent="dev", limit=".inf"), "limit: wanted a whole number, found"),

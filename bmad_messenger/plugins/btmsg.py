@@ -185,7 +185,7 @@ def _lacks_earlier(messenger: Messenger, mirror: Mirror) -> bool:
 
 
 def _read_there(messenger: Messenger, mirror: Mirror, messages: Sequence[Message]) -> Iterator[str]:
-    """Mark read in the queue what was read in btmsg; what this clone's queue doesn't hold is left to the one that does."""
+    """Mark read in the queue what was read in btmsg; what another clone's queue holds is left to that clone."""
     roster = messenger.config.agents
     recipients = {message.message_id: message.recipients(roster) for message in messages}
     keys = [key for key in mirror.read_here() if key.agent_id in recipients.get(key.external_id, ())]

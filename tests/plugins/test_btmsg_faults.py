@@ -202,7 +202,8 @@ def test_a_send_with_a_hundred_thousand_copies_there_stays_quick(messenger: Mess
     mirror = plugin._link(messenger)._mirror
     with mirror.database.writing() as connection:
         connection.executemany(
-            "INSERT INTO btmsg_mirrored (source, external_id, agent_id, message_id, carried) VALUES (?, ?, 'dev', ?, 1)",
+            "INSERT INTO btmsg_mirrored (source, external_id, agent_id, message_id, carried) "
+            "VALUES (?, ?, 'dev', ?, 1)",
             ((mirror.source, f"MSG-20240101-{number:06x}", str(number)) for number in range(100_000)),
         )
     times = []
