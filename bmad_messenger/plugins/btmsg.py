@@ -27,6 +27,9 @@ ROLES: Final = {"pm": "manager", "sm": "manager", "architect": "architect", "tea
 _OTHER: Final = "project"
 """The role of every other agent."""
 
+_UNNAMED: Final = "bmad"
+"""The group of a project whose folder has no name, as the root of the file system."""
+
 _PAUSE: Final = 30.0
 """Seconds in which a database that failed is left alone, so that one in use delays one send and not each."""
 
@@ -88,7 +91,7 @@ class _Link:
 
         settings = _settings(messenger)
         group = settings.get("group") or messenger.project.root.name
-        group = "".join(letter if letter.isprintable() else "?" for letter in group) or _OTHER
+        group = "".join(letter if letter.isprintable() else "?" for letter in group).strip() or _UNNAMED
         path = settings.get("database")
         database = Database(
             messenger.project.root / os.path.expanduser(path) if path else None,
@@ -108,6 +111,8 @@ class _Link:
 
     @contextmanager
     def mirror(self) -> Iterator[Mirror]:
+        if not self.exists:  # what an open connection wrote to a file that is gone would be lost
+            self._mirror.database.close()
         try:
             yield self._mirror
         except Exception:

@@ -101,8 +101,14 @@ def test_a_read_only_one_is_a_warning(
 
 
 def test_one_that_is_gone_is_made_anew_and_sync_fills_it(
-    messenger: Messenger, problems: list[Problem], database: Path, btmsg: Btmsg, shop: Path
+    messenger: Messenger,
+    problems: list[Problem],
+    database: Path,
+    btmsg: Btmsg,
+    shop: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(plugin, "_GRACE", 1)
     closed, _ = messenger.send(**NOTE), messenger.send(**NOTE)
     messenger.close(closed.message_id)
     for path in database.parent.iterdir():
@@ -114,6 +120,19 @@ def test_one_that_is_gone_is_made_anew_and_sync_fills_it(
     assert ["was made, without the earlier" in problem.message for problem in problems] == [True]
     assert list(fresh.sync()) == ["brought btmsg up to date: 2 new, 0 read"]
     assert btmsg.unread_count("dev") == 3
+
+
+def test_one_that_is_gone_under_an_open_connection_is_made_anew(
+    messenger: Messenger, database: Path, btmsg: Btmsg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugin, "_GRACE", 1)
+    messenger.send(**NOTE)
+    for path in database.parent.iterdir():
+        path.unlink()
+    messenger.send(**NOTE)
+
+    assert btmsg.unread_count("dev") == 1
+    assert list(messenger.sync()) == ["brought btmsg up to date: 1 new, 0 read"]
 
 
 def test_what_was_sent_and_closed_meanwhile_is_settled(
