@@ -127,7 +127,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
         "PYTHONPATH": f"{ROOT}{os.pathsep}{packages}",
         "BMAD_MESSENGER_PLUGINS": PLUGIN,
         "BMAD_MESSENGER_DISABLE": "",
-        "BTMSG_DB": str(tmp_path / "btmsg.db"),
         "BTMSG_AGENT_ID": "",
         "BTMSG_DB": str(tmp_path / "agor" / "btmsg.db"),
         "PIP_TARGET": str(packages),
