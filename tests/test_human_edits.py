@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bmad_messenger import DamagedError, InvalidError, Message, Messenger, MessengerError, Problem
+from bmad_messenger import DamagedError, InvalidError, Message, Messenger, MessengerError, Problem, Status
 from bmad_messenger.queue.text import scan
 
 SAMPLES = Path(__file__).parent / "samples" / "queues"
@@ -353,3 +353,28 @@ def test_deepest_payload_that_is_sent_is_read_back_from_a_file_edited_by_hand(
 
     assert messenger.get(sent.message_id) == sent
     assert problems == []
+
+
+@pytest.mark.parametrize("margin", ["", "  "])
+def test_a_message_typed_below_an_empty_list_in_brackets_is_adopted(tmp_path: Path, margin: str) -> None:
+    messenger = Messenger.open(tmp_path)
+    messenger.init()
+    with messenger.project.queue.open("a") as queue:
+        queue.write(f"{margin}- type: notify\n{margin}  from: pm\n{margin}  to: dev\n{margin}  payload: {{message: hi}}\n")
+
+    assert [message.payload["message"] for message in messenger.receive("dev")] == ["hi"]
+    assert "messages:\n" in messenger.project.queue.read_text()
+    assert [message.status for message in messenger.list()] == [Status.READ]
+
+
+def test_a_tab_in_one_message_leaves_the_others_deliverable(tmp_path: Path) -> None:
+    problems: list[Problem] = []
+    messenger = Messenger.open(tmp_path, report=problems.append)
+    messenger.init()
+    good = "  - type: notify\n    from: pm\n    to: dev\n    payload: {message: hi}\n"
+    bad = "  - type: clarify\n    from: pm\n    to: dev\n    payload:\n\tquestion: q\n"
+    messenger.project.queue.write_text(f"messages:\n{bad}{good}")
+
+    assert [message.payload["message"] for message in messenger.receive("dev")] == ["hi"]
+    assert [(problem.line, problem.severity) for problem in problems] == [(6, "error")]
+    assert bad in messenger.project.queue.read_text()

@@ -176,6 +176,17 @@ def scan(text: str, path: str | None = None, *, list_is_last: bool = False) -> Q
     return QueueText(text, path, _Starts(text, first, end, margin), end, margin, found.start())
 
 
+def with_open_list(text: str) -> str:
+    """The text with `messages: []` turned into `messages:` where somebody has typed a message below it."""
+    found = LIST.search(text)
+    if found is None or found[1] not in ("[]", "[ ]"):
+        return text
+    below = text[_first_content(text, found.end() + 1) :]
+    if not below.lstrip(" ").startswith("-"):
+        return text
+    return text[: found.start(1)].rstrip(" \t") + text[found.end(1) :]
+
+
 class _Starts(Sequence[int]):
     """The offsets of the dashes' lines, of which there is at least one; looked for when they are asked for.
 

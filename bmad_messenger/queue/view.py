@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from bmad_messenger.errors import DamagedError, InvalidError, Problem
 from bmad_messenger.message import Message
-from bmad_messenger.queue.text import LIST, QueueText, scan, unclear
+from bmad_messenger.queue.text import LIST, QueueText, scan, unclear, with_open_list
 from bmad_messenger.yaml.parse import ODD_BREAK, Document, parse_located
 
 Check = Callable[[Document, str | None], tuple[Problem, ...]]
@@ -113,6 +113,9 @@ def checked_view(text: str, path: str | None, check: Check) -> QueueView:
         DamagedError: where it holds a merge's conflict markers, or the borders of its messages can't be told.
     """
     _refuse_conflict(text, path)
+    opened = with_open_list(text)
+    if opened != text:
+        return replace(checked_view(opened, path, check), is_clean=False)
     try:
         document = parse_located(text, path=path, depth=2)
     except InvalidError as error:
@@ -133,7 +136,8 @@ def _refuse_conflict(text: str, path: str | None) -> None:
     if found:
         raise DamagedError(
             f"a merge left its conflict marker {found[1]} here",
-            hint="settle the conflict: keep the messages of both sides and delete the marker lines",
+            hint="take one side whole, with `git checkout --ours` or `--theirs` and this file's name, then run "
+            "`bmad-messenger sync`: it brings what the other side has from the archive",
             path=path,
             line=text.count("\n", 0, found.start()) + 1,
             column=1,
@@ -173,6 +177,8 @@ def _borders_are_clear(queue: QueueText) -> bool:
     for line in queue.text[queue.starts[0] : queue.end].split("\n"):
         content = line.rstrip("\r").lstrip(" ")
         depth = len(line) - len(content)
+        if content.startswith("\t") and not content.lstrip().startswith("-"):
+            continue  # whatever it is, it opens no message
         if content and content[0] != "#" and (depth < margin or (depth == margin and content[0] != "-")):
             return False
     return True
