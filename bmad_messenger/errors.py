@@ -124,12 +124,23 @@ class ThreadTooLongError(NotPermittedError):
 
     code = "thread-too-long"
 
-    def __init__(self, root: str, length: int, sender: str) -> None:
+    def __init__(
+        self,
+        root: str,
+        length: int,
+        sender: str,
+        hint: str = "the user is asked to decide; start a new thread when that is settled",
+    ) -> None:
         self.root, self.length, self.sender = root, length, sender
         super().__init__(
             f"the thread of {root} has {length} messages, the most that limits.thread_length allows",
-            hint="the user is asked to decide; start a new thread when that is settled",
+            hint=hint,
         )
+
+    def unasked(self) -> ThreadTooLongError:
+        """The error where the user could not be asked."""
+        hint = "the user could not be asked: tell them, and start a new thread when it is settled how to go on"
+        return ThreadTooLongError(self.root, self.length, self.sender, hint)
 
 
 class DamagedError(MessengerError):

@@ -6,11 +6,14 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
-from typing import Any
+from typing import Any, Final
 
 from bmad_messenger.errors import UsageError
 from bmad_messenger.message import ALL, Priority, Status, format_time, parse_time
 from bmad_messenger.queue.view import QueueView
+
+_ENDINGS: Final = ("expires", *(status.value for status in Status if status.is_closed))
+"""The words without which no message ends by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +48,20 @@ def waiting(view: QueueView, wanted: Wanted, now: datetime) -> list[int]:
     return [index for _, _, index in sorted(found)[: wanted.limit]]
 
 
-def expired(view: QueueView, now: datetime) -> list[int]:
-    """The indexes of the messages whose `expires` has passed."""
-    if "expires" not in view.queue.text:
-        return []
-    heads = ((index, view.head(index)) for index in view.valid() if view.mentions(index, ("expires",)))
-    return [index for index, head in heads if "expires" in head and parse_time(head["expires"]) <= now]
+def ended(view: QueueView, now: datetime) -> dict[Status, list[str]]:
+    """The ids of the open messages that are to be closed, by how they end: as their hand-written status says, or else
+    as expired, where their `expires` has passed.
+    """
+    found: dict[Status, list[str]] = {}
+    if not any(word in view.queue.text for word in _ENDINGS):
+        return found
+    for head in (view.head(index) for index in view.valid() if view.mentions(index, _ENDINGS)):
+        status = Status(head["status"])
+        if not status.is_closed and "expires" in head and parse_time(head["expires"]) <= now:
+            status = Status.EXPIRED
+        if status.is_closed:
+            found.setdefault(status, []).append(head["message_id"])
+    return found
 
 
 def reading(mapping: Mapping[str, Any], agent: str, roster: Collection[str], now: datetime) -> dict[str, Any]:

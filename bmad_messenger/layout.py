@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,7 @@ from bmad_messenger.errors import StorageError
 from bmad_messenger.files import make_folder, publish
 
 SCHEMA_NAME: Final = "queue.schema.json"
+_IGNORE_NAME: Final = ".gitignore"
 
 _QUEUE: Final = f"""\
 # yaml-language-server: $schema={SCHEMA_NAME}
@@ -29,6 +31,16 @@ _IGNORED: Final = """\
 """
 
 
+def ignore_local(project: Project) -> bool:
+    """Make the file that keeps what is local to this clone out of git, unless there is one; whether it was made.
+
+    Raises:
+        OSError: where the file system refuses.
+    """
+    path = project.folder / _IGNORE_NAME
+    return not os.path.lexists(path) and publish(path, _IGNORED.encode(), replace=False)
+
+
 def make_layout(project: Project) -> Sequence[Path]:
     """Make the messenger's folder and files; one that exists stays as it is. Returns what was made.
 
@@ -43,8 +55,9 @@ def make_layout(project: Project) -> Sequence[Path]:
             if not folder.is_dir():
                 make_folder(folder)
                 made.append(folder)
+        if ignore_local(project):
+            made.append(project.folder / _IGNORE_NAME)
         contents: dict[Path, Callable[[], str]] = {
-            project.folder / ".gitignore": lambda: _IGNORED,
             project.folder / SCHEMA_NAME: lambda: json.dumps(read_schema("queue"), indent=2, ensure_ascii=False) + "\n",
             project.queue: lambda: _QUEUE,
         }

@@ -15,6 +15,9 @@ ID_PATTERN: Final = re.compile(r"MSG-(\d{4})(\d{2})\d{2}-[0-9a-f]{4,}")
 SUFFIX_LENGTH: Final = 4
 """How many digits an id's suffix has where they suffice."""
 
+SHIPPED_TYPES: Final = ("handoff", "review", "clarify", "escalate", "notify", "collaborate")
+"""The types of the reference."""
+
 ALL: Final = "all"
 """The value of `to_agents` that means every agent of the project but the sender."""
 

@@ -11,7 +11,7 @@ from bmad_messenger.config import Project
 from bmad_messenger.errors import DamagedError, InvalidError, Problem, StorageError
 from bmad_messenger.files import read_text, refusals
 from bmad_messenger.findings import Finding, Source, near_misses, nearest, report, show, unknown_key
-from bmad_messenger.message import Priority
+from bmad_messenger.message import SHIPPED_TYPES, Priority
 from bmad_messenger.project_files import check_document
 from bmad_messenger.routes import Route, Routes
 from bmad_messenger.schemas import SUFFIX, read_schema, shipped_validator, validator_of, violations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
 
 _LARGEST: Final = 1_048_576  # bytes of a schema
-SHIPPED: Final = ("handoff", "review", "clarify", "escalate", "notify", "collaborate")
+SHIPPED: Final = SHIPPED_TYPES
 """The types of the reference."""
 
 

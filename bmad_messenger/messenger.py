@@ -105,7 +105,7 @@ class Messenger:
         priority: Priority | str | None = None,
         route: str | None = None,
         reply_to: str | None = None,
-        expires: datetime | None = None,
+        expires: datetime | str | None = None,
         idempotency_key: str | None = None,
         strict: bool = False,
     ) -> Message:
@@ -120,7 +120,7 @@ class Messenger:
             priority: how urgent it is; by default what its type says.
             route: the id of a route.
             reply_to: the id of the message that this one answers.
-            expires: when it loses its meaning, UTC.
+            expires: when it loses its meaning, UTC; or so long from now, as in `2d`.
             idempotency_key: a name for this sending; a second one of the same name returns the first message.
             strict: whether a broken best practice is an error.
 
@@ -133,7 +133,7 @@ class Messenger:
             NotPermittedError: where a plugin or the loop guard refuses it.
             UsageError: where `route` is a trigger that stands for several routes; `send_many` sends on each.
         """
-        from bmad_messenger.outbox import priority_of
+        from bmad_messenger.outbox import priority_of, time_of
 
         draft = Draft(
             type=type,
@@ -144,7 +144,7 @@ class Messenger:
             priority=priority_of(priority),
             route=route,
             reply_to=reply_to,
-            expires=expires,
+            expires=time_of(expires),
             idempotency_key=idempotency_key,
         )
         prepared = self._prepare([draft], strict=strict)
@@ -178,7 +178,7 @@ class Messenger:
         agent: str,
         *,
         type_filter: str | None = None,
-        priority: Priority | None = None,
+        priority: Priority | str | None = None,
         limit: int | None = None,
         peek: bool = False,
     ) -> MessageList:
@@ -200,7 +200,7 @@ class Messenger:
         seconds: float,
         *,
         type_filter: str | None = None,
-        priority: Priority | None = None,
+        priority: Priority | str | None = None,
         limit: int | None = None,
     ) -> MessageList:
         """Like `receive`, but takes a lease: nobody else receives the messages for at least so many seconds.
@@ -242,7 +242,7 @@ class Messenger:
         seconds: float,
         *,
         type_filter: str | None = None,
-        priority: Priority | None = None,
+        priority: Priority | str | None = None,
         limit: int | None = None,
     ) -> MessageList:
         """What waits for an agent, as soon as there is something; nothing is marked.
@@ -269,7 +269,7 @@ class Messenger:
         *,
         from_agent: str | None = None,
         type: str = "notify",
-        priority: Priority | None = None,
+        priority: Priority | str | None = None,
         idempotency_key: str | None = None,
     ) -> Message:
         """Answer a message, to its sender.
@@ -326,8 +326,8 @@ class Messenger:
         *,
         agent: str | None = None,
         type: str | None = None,
-        status: Status | None = None,
-        priority: Priority | None = None,
+        status: Status | str | None = None,
+        priority: Priority | str | None = None,
         route: str | None = None,
     ) -> MessageList:
         """The messages that fit every filter: open ones in the file's order, or closed ones, from the archive, by age.
@@ -339,28 +339,17 @@ class Messenger:
             priority: its priority.
             route: the id of its route.
         """
-        if agent is not None:
-            self.config.require_agent(agent)
-        if status is not None and status.is_closed:
-            found = [*self._store.archived()]
-        else:
-            view = self._current()
-            found = [view.message(index) for index in view.valid()]
-        return [
-            message
-            for message in found
-            if agent in (None, message.from_agent, *message.recipients(self.config.agents))
-            and type in (None, message.type)
-            and status in (None, message.status)
-            and priority in (None, message.priority)
-            and route in (None, message.route)
-        ]
+        from bmad_messenger.listing import listed
+
+        wanted: dict[str, Any] = {"type": type, "status": status, "priority": priority, "route": route}
+        return listed(self, self._store, self._current, agent=agent, **wanted)
 
     def get(self, message_id: str) -> Message:
         """The message with this id, or with an id that it begins or ends; from the queue, or else the archive.
 
         Raises:
             NotFoundError: where there is none, or more than one.
+            InvalidError: where it stands in the queue and is invalid.
         """
         view = self._current()
         return self._store.get(self._store.resolve(message_id, view), view)
@@ -415,7 +404,11 @@ class Messenger:
             self._reported.add(problem)
             self._pass_on(problem)
 
-    def _wanted(self, agent: str, type: str | None, priority: Priority | None, limit: int | None) -> Wanted:
+    def _wanted(self, agent: str, type: str | None, priority: Priority | str | None, limit: int | None) -> Wanted:
+        if isinstance(priority, str):
+            from bmad_messenger.outbox import priority_of
+
+            priority = priority_of(priority)
         return Wanted(self.config.require_agent(agent), type, priority, limit)
 
     def _waiting(self, wanted: Wanted) -> MessageList:
@@ -426,20 +419,22 @@ class Messenger:
 
             if before_receive(self.plugins, self, wanted.agent, found, self._report):
                 return self._waiting(wanted)
+        elif wanted.type is not None and wanted.type not in messages.SHIPPED_TYPES:
+            self.types.schema_of(wanted.type)  # one that does not exist would look like an empty inbox
         return found
 
     def _current(self) -> QueueView:
-        """What the queue holds, after what is due was done: hand-typed messages adopted, expired ones closed."""
+        """What the queue holds, after what is due was done: hand-typed messages adopted, ended ones closed."""
         view = self._store.view()
-        expired = inbox.expired(view, messages.now())
-        if not view.incomplete and not expired:
+        if not view.incomplete and not inbox.ended(view, messages.now()):
             return view
         from bmad_messenger.transactions import adopt
 
         try:
             if view.incomplete:
                 self._tell("after_send", adopt(self._store, self.types.default_priority))
-            self._close([view.head(index)["message_id"] for index in expired], Status.EXPIRED, None)
+            for status, ids in inbox.ended(self._store.view(), messages.now()).items():
+                self._close(ids, status, None)
         except MessengerError as error:  # a reader goes on with what can be read
             self._report(error.problem._replace(severity="warning"))
         return self._store.view()
@@ -465,6 +460,7 @@ class Messenger:
                 self._send(self.prepare(question(error, self._store, self._current())))
             except MessengerError as failure:  # what stopped the thread is the error to raise
                 self._report(failure.problem._replace(severity="warning"))
+                raise error.unasked() from failure
             raise
 
     def _send(self, prepared: Sequence[Message]) -> MessageList:

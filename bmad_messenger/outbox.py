@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from bmad_messenger import message as messages
 from bmad_messenger.config import USER, Config
 from bmad_messenger.errors import InvalidError, Problem, UsageError
 from bmad_messenger.findings import nearest, show
@@ -21,6 +23,8 @@ from bmad_messenger.yaml.parse import MAX_DEPTH, parse
 _ESCALATE: Final = "escalate"
 _ANY_SUFFIX: Final = "0000"
 _LONGEST_NUMBER: Final = 14_000  # bits; Python writes out and reads numbers of up to 4,300 digits
+_DURATION: Final = re.compile(r"(\d+)\s*([smhdw])")
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +148,41 @@ def priority_of(value: Any) -> Priority | None:
         labels = [priority.label for priority in Priority]
         hint = f"{nearest(str(value), labels)}the priorities are {', '.join(labels)}"
         raise InvalidError(f"there is no priority {show(value)}", hint=hint) from None
+
+
+def status_of(value: Any) -> Status | None:
+    """A status by its name; None stays None.
+
+    Raises:
+        InvalidError: where there is none of that name, naming the nearest.
+    """
+    if value is None or isinstance(value, Status):
+        return value
+    try:
+        return Status(str(value).lower())
+    except ValueError:
+        names = [status.value for status in Status]
+        hint = f"{nearest(str(value), names)}the statuses are {', '.join(names)}"
+        raise InvalidError(f"there is no status {show(value)}", hint=hint) from None
+
+
+def time_of(value: Any) -> datetime | None:
+    """A time: in ISO 8601, or so long from now, as in `2d`, `3h` or `45m`.
+
+    Raises:
+        InvalidError: where it is neither.
+    """
+    if value is None or isinstance(value, datetime):
+        return value
+    text = str(value).strip()
+    found = _DURATION.fullmatch(text)
+    try:
+        if found:
+            return messages.now() + timedelta(**{_UNITS[found[2]]: int(found[1])})
+        return parse_time(text)
+    except (ValueError, OverflowError):
+        hint = "write it as 2025-01-15T10:30:00Z, or as a time from now: 2d, 3h, 45m"
+        raise InvalidError(f"{text!r} is no time", hint=hint) from None
 
 
 def read_payload(text: str, limit: int, path: str | None = None) -> dict[str, Any]:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cached_property
+from typing import Final
 
 from bmad_messenger import message as messages
 from bmad_messenger.archive import Archive
 from bmad_messenger.config import Config, Project
-from bmad_messenger.errors import MessengerError, NotFoundError, Problem
+from bmad_messenger.errors import InvalidError, MessengerError, NotFoundError, Problem
 from bmad_messenger.message import ID_PATTERN, Message
 from bmad_messenger.queue.edit import as_item
 from bmad_messenger.queue.file import QueueFile, Snapshot
 from bmad_messenger.queue.text import QueueText, scan
 from bmad_messenger.queue.view import Check, QueueView, checked_view, holds_nothing, trusted_view
 from bmad_messenger.yaml.parse import parse
+
+_OWN_ID: Final = re.compile(rf"\bmessage_id[\"']?[ \t]*:[ \t]*[\"']?({ID_PATTERN.pattern})(?![0-9a-f])")
 
 Report = Callable[[Problem], None]
 """Takes each problem once, as it is found."""
@@ -82,7 +86,7 @@ class Store:
         if ID_PATTERN.fullmatch(name) and (view.find(name) is not None or self.archive.holds(name)):
             return name
         ids = {match[0] for match in ID_PATTERN.finditer(view.queue.text) if view.find(match[0]) is not None}
-        ids.update(self.archive.ids())
+        ids.update(self.archive.ids(), self._invalid(view))
         found = sorted(one for one in ids if name and (one.startswith(name) or one.endswith(name)))
         if len(found) == 1:
             return found[0]
@@ -92,9 +96,15 @@ class Store:
         raise NotFoundError(f"{name!r} may mean {len(found)} messages: {some}", hint="give more of the id")
 
     def get(self, message_id: str, view: QueueView) -> Message:
-        """The message with this full id, from the queue or else the archive."""
-        index = view.find(message_id)
-        found = self.archive.read(message_id) if index is None else view.message(index)
+        """The message with this full id, from the queue or else the archive.
+
+        Raises:
+            NotFoundError: where there is none.
+            InvalidError: where it stands in the queue and is invalid; it tells what is wrong, and where.
+        """
+        found = self._find(message_id, view)
+        if found is None or not found.status.is_closed:
+            self._require_valid(message_id, view)
         if found is None:
             raise NotFoundError(f"there is no message {message_id}", hint="`bmad-messenger list` shows the open ones")
         return found
@@ -133,11 +143,8 @@ class Store:
         above: str | None = message_id
         while above is not None and above not in seen:
             seen.add(above)
-            try:
-                message = self.get(above, view)
-            except NotFoundError:
-                if above == message_id:
-                    raise
+            message = self.get(above, view) if above == message_id else self._find(above, view)
+            if message is None:
                 return
             yield message
             above = message.reply_to
@@ -163,6 +170,36 @@ class Store:
             message = self._read_archive(message_id)
             if message is not None:
                 yield message
+
+    def _find(self, message_id: str, view: QueueView) -> Message | None:
+        index = view.find(message_id)
+        return self.archive.read(message_id) if index is None else view.message(index)
+
+    def _invalid(self, view: QueueView) -> dict[str, int]:
+        """The ids of the queue's invalid messages, as far as their text tells them, and where each stands."""
+        queue = view.queue
+        found = (
+            (index, _OWN_ID.search(queue.text, queue.starts[index], queue.limit(index)))
+            for index in sorted(view.invalid, reverse=True)
+        )
+        return {own[1]: index for index, own in found if own is not None}
+
+    def _require_valid(self, message_id: str, view: QueueView) -> None:
+        index = None if view.find(message_id) is not None else self._invalid(view).get(message_id)
+        if index is None:
+            return
+        first, limit = (view.queue.line(at) for at in (view.queue.starts[index], view.queue.limit(index)))
+        is_last = view.queue.limit(index) == len(view.queue.text)
+        for problem in view.problems:
+            if problem.severity == "error" and first <= (problem.line or 0) < limit + is_last:
+                message, hint, path, line, column, *_ = problem
+                raise InvalidError(
+                    f"{message_id} is invalid: {message}",
+                    hint=f"{hint or 'mend it there'}; or delete it from the file",
+                    path=path,
+                    line=line,
+                    column=column,
+                )
 
     def _read_archive(self, message_id: str) -> Message | None:
         try:

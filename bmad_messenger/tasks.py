@@ -7,16 +7,15 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 from bmad_messenger.errors import InvalidError, MessengerError, Problem, UsageError
 from bmad_messenger.findings import show
 from bmad_messenger.inbox import Wanted
-from bmad_messenger.message import ALL, Draft, now, parse_time
+from bmad_messenger.message import ALL, Draft
 from bmad_messenger.messenger import Messenger
-from bmad_messenger.outbox import priority_of, read_payload
+from bmad_messenger.outbox import priority_of, read_payload, time_of
 from bmad_messenger.yaml.parse import resolve
 
 if TYPE_CHECKING:
@@ -28,8 +27,6 @@ _KINDS: Final[Mapping[str, tuple[tuple[type, ...], str]]] = {
     "float": ((int, float), "a number"),
     "bool": ((bool,), "true or false"),
 }
-_DURATION: Final = re.compile(r"(\d+)\s*([smhdw])")
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,25 +175,6 @@ def agents_of(value: Any) -> tuple[str, ...] | str | None:
         raise InvalidError(f"{value!r} are no agents", hint="give a list of agents, or `all`")
     names = tuple(str(name).strip() for name in (value.split(",") if isinstance(value, str) else value))
     return ALL if names == (ALL,) else tuple(name for name in names if name)
-
-
-def time_of(value: Any) -> datetime | None:
-    """A time: in ISO 8601, or so long from now, as in `2d`, `3h` or `45m`.
-
-    Raises:
-        InvalidError: where it is neither.
-    """
-    if value is None or isinstance(value, datetime):
-        return value
-    text = str(value).strip()
-    found = _DURATION.fullmatch(text)
-    try:
-        if found:
-            return now() + timedelta(**{_UNITS[found[2]]: int(found[1])})
-        return parse_time(text)
-    except (ValueError, OverflowError):
-        hint = "write it as 2025-01-15T10:30:00Z, or as a time from now: 2d, 3h, 45m"
-        raise InvalidError(f"{text!r} is no time", hint=hint) from None
 
 
 def _run(messenger: Messenger, task: Callable[..., Any], element: ExecElement) -> Any:

@@ -36,7 +36,7 @@ def enqueue(store: Store, prepared: Sequence[Message]) -> tuple[Effect, bool]:
     """Append messages that have no ids yet; one that was sent before under its idempotency key is not sent again.
 
     Returns:
-        The messages as they stand in the queue, and whether others of the queue are due: typed in by hand, or expired.
+        The messages as they stand in the queue, and whether others of the queue are due: typed in by hand, or ended.
 
     Raises:
         InvalidError: where an idempotency key was used for something else; nothing is sent then.
@@ -54,7 +54,7 @@ def enqueue(store: Store, prepared: Sequence[Message]) -> tuple[Effect, bool]:
                 new.append(first)
                 taken.add(first.message_id)
             sent.append(first)
-        is_due = bool(view.incomplete or inbox.expired(view, messages.now()))
+        is_due = bool(view.incomplete or inbox.ended(view, messages.now()))
         text = append(view.queue, [message.to_mapping() for message in new]) if new else None
         return Change((Effect(sent, new), is_due), text, entered=tuple(taken), is_clean=view.is_clean)
 

@@ -11,10 +11,10 @@ from bmad_messenger.config import Config
 from bmad_messenger.errors import MessengerError, NotFoundError, Problem
 from bmad_messenger.files import read_text
 from bmad_messenger.findings import Source
-from bmad_messenger.message import ALL, ID_PATTERN, Message
+from bmad_messenger.message import ALL, ID_PATTERN, Message, Status, format_time, now
 from bmad_messenger.message_types import MessageTypes, check_message
 from bmad_messenger.outbox import Outbox
-from bmad_messenger.practices import check_artifact_paths, check_practices, check_route
+from bmad_messenger.practices import broken_rules
 from bmad_messenger.project_files import Kind, check_document
 from bmad_messenger.queue.view import Check, checked_view
 from bmad_messenger.routes import Routes
@@ -85,10 +85,9 @@ class _Validator:
     def _queue(self, text: str, name: str) -> Iterator[Problem]:
         view = checked_view(text, name, self.check)
         yield from view.problems
-        for index in view.valid():
-            if not view.queue.in_flow:
-                document = view.queue.parse_item(index)
-                yield from self._rules(document, (0,), Message.from_mapping(document.value[0]), name)
+        for index in range(len(view.queue)):
+            if index not in view.invalid and not view.queue.in_flow:
+                yield from self._rules(Source(name, view.queue.parse_item(index), (0,)))
 
     def _archived(self, document: Document, name: str, message_id: str) -> Iterator[Problem]:
         source = Source(name, document)
@@ -98,16 +97,22 @@ class _Validator:
             line, column = document.place(("message_id",))
             yield Problem("the file is called after another message", "give it its message's id", name, line, column)
 
-    def _rules(self, document: Document, at: tuple[int], message: Message, name: str) -> Iterator[Problem]:
-        """What the rules beyond the schemas find, at the message's place."""
-        outbox = self.outbox
-        line, column = document.place((*at, "message_id"))
-        for problem in (
-            *check_artifact_paths(message, outbox.root, outbox.types, outbox.routes),
-            *check_route(message, outbox.routes, outbox.config),
-            *check_practices(message, outbox.root, outbox.types, outbox.routes),
-        ):
-            yield problem._replace(path=name, line=line, column=column)
+    def _rules(self, source: Source) -> Iterator[Problem]:
+        """What the rules beyond the schemas find in a message that is valid, or will be once it is adopted."""
+        message, outbox = self._adopted(source.document.value[0]), self.outbox
+        for at, problem in broken_rules(message, outbox.root, outbox.types, outbox.routes, outbox.config):
+            line, column = source.document.place((*source.at, *at))
+            yield problem._replace(path=source.name, line=line, column=column)
+
+    def _adopted(self, mapping: dict[str, Any]) -> Message:
+        """The message, where it was typed in by hand with what it lacks; the rules look at no id and no date."""
+        filled = {
+            "message_id": "",
+            "priority": self.outbox.types.default_priority(mapping["type"]).label,
+            "created": format_time(now()),
+            "status": Status.PENDING.value,
+        }
+        return Message.from_mapping({**filled, **mapping})
 
     def _lost(self) -> Iterator[Problem]:
         """What the comparison with the archive finds; where the queue is damaged, that was reported."""

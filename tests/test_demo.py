@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 from bmad_messenger import Message, Messenger, Status, demo
 from bmad_messenger.message_types import SHIPPED
 from bmad_messenger.routes import Routes
+
+EXAMPLE = Path(__file__).parent.parent / "_bmad-output"
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,11 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
         messenger = Messenger.open(root)
         messages = [messenger.get(message_id) for message_id in messenger.archive.ids()]
     return Played("\n".join(said).split("\n"), root, messenger, sorted(messages, key=lambda one: one.created))
+
+
+def kind(message: Message) -> tuple[str, str, str]:
+    """What tells one message of the demo from another, in every run."""
+    return message.type, message.route or "", message.status.value
 
 
 def test_there_is_no_warning(played: Played) -> None:
@@ -107,6 +115,16 @@ def test_it_says_where_to_look_and_how_to_go_on(played: Played) -> None:
 def test_what_it_leaves_is_valid_and_settled(played: Played) -> None:
     assert played.messenger.validate() == []
     assert list(played.messenger.sync()) == []
+
+
+def test_the_example_in_this_repository_is_what_it_leaves(played: Played, tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLE, tmp_path / EXAMPLE.name, ignore=shutil.ignore_patterns(".queue.*"))
+    example = Messenger.open(tmp_path)
+    kept = [example.get(message_id) for message_id in example.archive.ids()]
+
+    assert example.validate() == []
+    assert sorted(map(kind, kept)) == sorted(map(kind, played.messages))
+    assert sorted(map(kind, example.list())) == sorted(map(kind, played.messenger.list()))
 
 
 def test_without_a_folder_it_makes_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -360,7 +361,8 @@ def test_a_message_typed_below_an_empty_list_in_brackets_is_adopted(tmp_path: Pa
     messenger = Messenger.open(tmp_path)
     messenger.init()
     with messenger.project.queue.open("a") as queue:
-        queue.write(f"{margin}- type: notify\n{margin}  from: pm\n{margin}  to: dev\n{margin}  payload: {{message: hi}}\n")
+        for line in ("- type: notify", "  from: pm", "  to: dev", "  payload: {message: hi}"):
+            queue.write(f"{margin}{line}\n")
 
     assert [message.payload["message"] for message in messenger.receive("dev")] == ["hi"]
     assert "messages:\n" in messenger.project.queue.read_text()
@@ -378,3 +380,33 @@ def test_a_tab_in_one_message_leaves_the_others_deliverable(tmp_path: Path) -> N
     assert [message.payload["message"] for message in messenger.receive("dev")] == ["hi"]
     assert [(problem.line, problem.severity) for problem in problems] == [(6, "error")]
     assert bad in messenger.project.queue.read_text()
+
+
+def git(folder: Path, *words: str, fails: bool = False) -> None:
+    settings = ("user.name=pm", "user.email=pm@example.com", "init.defaultBranch=main", "core.autocrlf=false")
+    command = ["git", "-C", str(folder), *(word for setting in settings for word in ("-c", setting)), *words]
+    assert bool(subprocess.run(command, check=False, capture_output=True).returncode) == fails
+
+
+@pytest.mark.parametrize(("side", "restore"), [("--ours", False), ("--theirs", True)])
+def test_merge_conflict_is_settled_by_one_side_and_sync(side: str, restore: bool, tmp_path: Path) -> None:
+    git(tmp_path, "init", "here")
+    here = Messenger.open(tmp_path / "here")
+    here.init()
+    git(here.project.root, "add", ".")
+    git(here.project.root, "commit", "-m", "empty")
+    git(tmp_path, "clone", "here", "there")
+    there = Messenger.open(tmp_path / "there")
+    sent = {send(messenger).message_id for messenger in (here, there)}
+    for messenger in (here, there):
+        git(messenger.project.root, "add", ".")
+        git(messenger.project.root, "commit", "-m", "sent")
+    git(there.project.root, "pull", "--no-rebase", "--no-edit", "origin", "main", fails=True)
+    with pytest.raises(DamagedError, match="conflict marker"):
+        there.list()
+
+    git(there.project.root, "checkout", side, str(there.project.queue))
+    there.sync(restore=restore)
+
+    assert {message.message_id for message in there.list()} == sent
+    assert there.validate() == []

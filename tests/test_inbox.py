@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from bmad_messenger.errors import UsageError
-from bmad_messenger.inbox import Wanted, expired, is_to, leasing, reading, waiting
-from bmad_messenger.message import Priority
+from bmad_messenger.inbox import Wanted, ended, is_to, leasing, reading, waiting
+from bmad_messenger.message import Priority, Status
 from bmad_messenger.queue.view import QueueView, trusted_view
 from bmad_messenger.yaml.render import render_mapping
 
@@ -106,13 +106,18 @@ def test_a_limit_counts_from_one(limit: int) -> None:
         Wanted("dev", limit=limit)
 
 
-@pytest.mark.parametrize(("expires", "indexes"), [(at(-1), [0]), (at(0), [0]), (at(1), []), (None, [])])
-def test_a_message_expires_when_its_time_has_come(expires: str | None, indexes: list[int]) -> None:
-    assert expired(view(message(expires=expires)), NOW) == indexes
+@pytest.mark.parametrize(("expires", "is_expired"), [(at(-1), True), (at(0), True), (at(1), False), (None, False)])
+def test_a_message_expires_when_its_time_has_come(expires: str | None, is_expired: bool) -> None:
+    expected = {Status.EXPIRED: ["MSG-20250115-0000"]} if is_expired else {}
+    assert ended(view(message(expires=expires)), NOW) == expected
 
 
 def test_only_the_key_expires_counts() -> None:
-    assert expired(view(message(payload={"expires": at(-1)}), message(1, payload={"text": "expires: now"})), NOW) == []
+    assert ended(view(message(payload={"expires": at(-1)}), message(1, payload={"text": "expires: now"})), NOW) == {}
+
+
+def test_what_was_closed_by_hand_ends_so_also_when_its_time_has_come() -> None:
+    assert ended(view(message(status="done", expires=at(-1))), NOW) == {Status.DONE: ["MSG-20250115-0000"]}
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bmad_messenger import Messenger
 from bmad_messenger.config import Project
 from bmad_messenger.errors import MessengerError
 from bmad_messenger.layout import make_layout
@@ -75,3 +76,12 @@ def test_a_file_in_the_way_is_told(project: Project) -> None:
 
     with pytest.raises(MessengerError, match="can't write _bmad-output/messenger"):
         make_layout(project)
+
+
+def test_a_queue_made_by_hand_gets_what_keeps_its_locks_out_of_git(project: Project) -> None:
+    project.folder.mkdir(parents=True)
+    project.queue.write_text("messages: []\n")
+
+    Messenger.open(project.root).send(type="notify", from_agent="pm", to_agent="dev", payload={"message": "x"})
+
+    assert ".*.lock\n" in (project.folder / ".gitignore").read_text()

@@ -200,3 +200,20 @@ def test_without_the_archive_nothing_is_settled(messenger: Messenger) -> None:
 
     assert list(there.sync(restore=True)) == []
     assert there.get(sent.message_id).status is Status.PENDING
+
+
+@pytest.mark.parametrize("status", ["done", "cancelled", "expired"])
+@pytest.mark.parametrize("command", ["list", "sync"])
+def test_a_closing_written_by_hand_is_carried_out_by_the_next_command(
+    messenger: Messenger, status: str, command: str
+) -> None:
+    sent, kept = send(messenger), send(messenger, "is it done, or expired?")
+    edit(messenger, lambda text: text.replace('"pending"', status, 1))
+    getattr(messenger, command)()
+
+    assert sent.message_id not in messenger.project.queue.read_text()
+    archived = messenger.archive.read(sent.message_id)
+    assert archived is not None
+    assert (archived.status.value, archived.closed is None) == (status, False)
+    assert messenger.list() == [kept]
+    assert list(messenger.sync()) == []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bmad_messenger import Messenger, NotFoundError, Problem, Status
+from bmad_messenger import InvalidError, Messenger, NotFoundError, Problem, Status
 from bmad_messenger.message import format_time, now
 
 
@@ -200,3 +200,26 @@ def test_a_date_typed_by_hand_is_kept(messenger: Messenger, send: Callable[..., 
     assert format_time(adopted.created) == "2025-01-15T10:30:00Z"
     assert adopted.message_id.startswith("MSG-20250115-")
     assert adopted.created < now()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [('from: "pm"', 'from: "nobody"'), ('type: "notify"', 'type: "notify"\n    type: "notify"'), ('"text"', "!x y")],
+    ids=["agent", "key twice", "tag"],
+)
+@pytest.mark.parametrize("command", ["get", "close"])
+def test_an_invalid_message_is_said_to_be_invalid_and_where(
+    change: tuple[str, str], command: str, messenger: Messenger, send: Callable[..., str]
+) -> None:
+    send("before")
+    message_id = send()
+    head, mark, item = messenger.project.queue.read_text().rpartition("  - message_id")
+    edit(messenger, lambda _: f"{head}{mark}{item.replace(*change)}")
+    before = messenger.project.queue.read_text()
+
+    with pytest.raises(InvalidError, match=f"{message_id} is invalid: ") as caught:
+        getattr(messenger, command)(message_id[-4:])
+
+    assert (caught.value.problem.line or 0) > head.count("\n")
+    assert caught.value.problem.path == "_bmad-output/messenger/message-queue.yaml"
+    assert messenger.project.queue.read_text() == before

@@ -12,7 +12,8 @@ import pytest
 from bmad_messenger import InvalidError, Message, Messenger, NotFoundError, Priority, Status, UsageError
 from bmad_messenger import message as messages
 from bmad_messenger.exec_reader import ExecElement, read_exec
-from bmad_messenger.tasks import agents_of, check_all, draft_of, priority_of, run_all, tasks_of, time_of
+from bmad_messenger.outbox import priority_of, time_of
+from bmad_messenger.tasks import agents_of, check_all, draft_of, run_all, tasks_of
 
 SENDING = """
 <exec task="send-message">
@@ -195,7 +196,7 @@ def test_recipients_are_a_list_or_all(value: Any, agents: Any) -> None:
 def test_a_time_is_a_date_or_so_long_from_now(
     value: str | None, time: datetime | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bmad_messenger.tasks.now", lambda: datetime(2025, 1, 15, 10, 30, tzinfo=UTC))
+    monkeypatch.setattr("bmad_messenger.message.now", lambda: datetime(2025, 1, 15, 10, 30, tzinfo=UTC))
 
     assert time_of(value) == time
 

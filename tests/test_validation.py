@@ -41,6 +41,21 @@ messages:
       message: "Using PostgreSQL with Prisma"
 """
 
+TYPED = """\
+messages:
+  - type: handoff
+    from: pm
+    to: tea
+    payload:
+      artifact_path: none.md
+      context_summary: The PRD is out
+  - type: notify
+    priority: critical
+    from: pm
+    to: dev
+    payload: {message: The PRD is out}
+"""
+
 
 @pytest.fixture
 def messenger(tmp_path: Path) -> Messenger:
@@ -74,7 +89,8 @@ def test_a_missing_artifact_is_a_warning(problems: Callable[..., list[Problem]],
 
     (problem,) = problems()
 
-    assert (problem.severity, problem.code, problem.line) == ("warning", "best-practice-3", 3)
+    assert (problem.severity, problem.code) == ("warning", "best-practice-3")
+    assert (problem.line, problem.column) == (11, 7)
 
 
 @pytest.mark.parametrize(
@@ -87,9 +103,10 @@ def test_a_missing_artifact_is_a_warning(problems: Callable[..., list[Problem]],
         ("priority:", "prioritty:", (7, 5), "prioritty"),
         ('"MSG-20250115-c3d4"', '"MSG-20250115-a1b2"', (17, 3), "stands twice"),
         ('"2025-01-15T10:30:00Z"', '"yesterday"', (8, 5), "created"),
-        ('    payload:\n      artifact_path: "', '    payload:\n      artifact_path: "../../', (3, 5), "leads out"),
-        ('to: "architect"', 'to: "tea"', (3, 5), "no route joins pm to tea"),
-        ('"low"', '"critical"', (17, 5), "best practice 2"),
+        ('    payload:\n      artifact_path: "', '    payload:\n      artifact_path: "../../', (11, 7), "leads out"),
+        ('to: "architect"', 'to: "tea"', (6, 5), "no route joins pm to tea"),
+        ('"low"', '"critical"', (21, 5), "best practice 2"),
+        ("      next_actions:\n", "      actions:\n", (10, 5), "best practice 4"),
         ("messages:", "message:", (2, 1), "there is no"),
         ("messages:", "messages:\n<<<<<<< ours", (3, 1), "conflict marker"),
         ('    type: "notify"', '\ttype: "notify"', (18, 1), "tab|YAML"),
@@ -103,6 +120,17 @@ def test_each_problem_of_the_queue_has_its_place(
 
     assert [(problem.path, problem.line, problem.column) for problem in found] == [(QUEUE, *place)]
     assert re.search(words, str(found[0]))
+
+
+def test_a_message_typed_in_is_judged_as_it_will_be_adopted(messenger: Messenger) -> None:
+    messenger.project.queue.write_text(TYPED)
+
+    assert [(problem.line, problem.column, problem.code) for problem in messenger.validate()] == [
+        (4, 5, "no-route"),
+        (6, 7, "best-practice-3"),
+        (5, 5, "best-practice-4"),
+        (9, 5, "best-practice-2"),
+    ]
 
 
 def test_all_problems_are_found_at_once(problems: Callable[..., list[Problem]], messenger: Messenger) -> None:

@@ -4,11 +4,12 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import Any, Final
 
 from bmad_messenger import __version__
-from bmad_messenger.cli.output import OutputClosedError, json_text, printable, wants_colour
-from bmad_messenger.errors import MessengerError, Problem, UsageError
+from bmad_messenger.cli.output import OutputClosedError, give_up_stdout, json_text, printable, wants_colour
+from bmad_messenger.errors import MessengerError, Problem, StorageError, UsageError
 
 DEBUG_VARIABLE: Final = "BMAD_MESSENGER_DEBUG"
 """Set to anything but nothing, an error that is a bug shows its traceback."""
@@ -17,45 +18,68 @@ _INTERRUPTED: Final = 130  # 128 and the number of SIGINT, as a shell has it
 _NOBODY_READS: Final = 141  # 128 and the number of SIGPIPE
 _BUG: Final = 1
 
+_kept: ContextVar[list[Problem] | None] = ContextVar("kept", default=None)  # of a run with --json, its warnings
+
 
 def exit_code_of(run: Callable[[], int], *, as_json: bool, program: str = "bmad-messenger") -> int:
     """What `run` returns, or the exit code of what it raises, which is printed on stderr.
 
     Args:
         run: the program.
-        as_json: whether to print errors as one line of JSON.
+        as_json: whether to print the error, with the run's warnings, as one line of JSON.
         program: how the program is called.
     """
+    warnings: list[Problem] = []
+    token = _kept.set(warnings if as_json else None)
     try:
-        return run()
-    except MessengerError as error:
-        _print_error(error, as_json)
-        return error.exit_code
-    except OutputClosedError:
-        return _NOBODY_READS
-    except KeyboardInterrupt:
-        return _INTERRUPTED
-    except Exception as error:  # noqa: BLE001  # what nobody foresaw is a bug, and shown as one
-        return _exit_code_of_other(error, as_json, program)
+        code, error = _end_of(run, program)
+    finally:
+        _kept.reset(token)
+    if as_json:
+        _print_document(error, warnings)
+    elif error is not None:
+        for problem in error.problems or (error.problem,):
+            _print(f"{_paint('error:', 31)} {printable(str(problem), lines=False)}")
+    return code
 
 
 def warn(problem: Problem) -> None:
-    """Print a warning, one line on stderr."""
-    _print(f"{_paint('warning:', 33)} {printable(str(problem), lines=False)}")
+    """Print a warning, one line on stderr; with `--json`, it waits for the one document that the run ends with."""
+    kept = _kept.get()
+    if kept is not None:
+        kept.append(problem)
+    else:
+        _print(f"{_paint('warning:', 33)} {printable(str(problem), lines=False)}")
 
 
-def _exit_code_of_other(error: Exception, as_json: bool, program: str) -> int:
+def _end_of(run: Callable[[], int], program: str) -> tuple[int, MessengerError | None]:
+    """The exit code of a run, and the error that ended it."""
+    try:
+        return run(), None
+    except MessengerError as error:
+        return error.exit_code, error
+    except OutputClosedError:
+        return _NOBODY_READS, None
+    except KeyboardInterrupt:
+        return _INTERRUPTED, None
+    except Exception as error:  # noqa: BLE001  # what nobody foresaw is a bug, and shown as one
+        return _end_of_other(error, program)
+
+
+def _end_of_other(error: Exception, program: str) -> tuple[int, MessengerError | None]:
     import typer  # only now: a command that parses its own line is done without it
 
     # The root of what typer raises for wrong usage has no public name in every version that serves here.
     wrong_usage = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
     if isinstance(error, typer.Abort):
-        return _INTERRUPTED
+        return _INTERRUPTED, None
     if isinstance(error, wrong_usage):
-        _print_error(_usage_error(error), as_json)
-        return UsageError.exit_code
-    _print_error(_bug(error, program), as_json)
-    return _BUG
+        return UsageError.exit_code, _usage_error(error)
+    if isinstance(error, OSError):  # as where typer can't print a help page
+        give_up_stdout()
+        message = f"the system refused: {error.strerror or error}"
+        return StorageError.exit_code, StorageError(message, hint="mend the cause and run the command again")
+    return _BUG, _bug(error, program)
 
 
 def _usage_error(error: Any) -> UsageError:
@@ -84,16 +108,17 @@ def _bug(error: Exception, program: str) -> MessengerError:
     )
 
 
-def _print_error(error: MessengerError, as_json: bool) -> None:
-    problems = error.problems or (error.problem,)
-    if as_json:
-        document: dict[str, Any] = {"error": error.problem.to_mapping()}
-        if len(problems) > 1:
-            document["problems"] = [problem.to_mapping() for problem in problems]
+def _print_document(error: MessengerError | None, warnings: list[Problem]) -> None:
+    """Print what there is to say as one JSON document."""
+    document: dict[str, Any] = {}
+    if error is not None:
+        document["error"] = error.problem.to_mapping()
+        if len(error.problems) > 1:
+            document["problems"] = [problem.to_mapping() for problem in error.problems]
+    if warnings:
+        document["warnings"] = [problem.to_mapping() for problem in warnings]
+    if document:
         _print(json_text(document))
-    else:
-        for problem in problems:
-            _print(f"{_paint('error:', 31)} {printable(str(problem), lines=False)}")
 
 
 def _print(line: str) -> None:

@@ -2,8 +2,8 @@
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from typing import Any, Final, TextIO
 
@@ -91,6 +91,18 @@ def printable(text: str, *, lines: bool = True) -> str:
     return text.translate(_ESCAPES if lines else _ESCAPES_IN_LINE)
 
 
+@contextmanager
+def telling_sent(ids: Sequence[str]) -> Iterator[None]:
+    """Let the error of a print say which messages were sent before it, so that nobody sends them again."""
+    try:
+        yield
+    except StorageError as error:
+        if not ids:
+            raise
+        message = f"{error.problem.message}; sent all the same: {', '.join(ids)}"
+        raise StorageError(message, hint="don't send again; `bmad-messenger show ID` shows what was sent") from None
+
+
 def is_terminal(stream: TextIO | None) -> bool:
     """Whether a person looks at what a stream shows."""
     return stream is not None and stream.isatty()
@@ -108,10 +120,10 @@ def _emit(text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        _give_up_stdout()
+        give_up_stdout()
         raise OutputClosedError from None
     except (OSError, ValueError) as error:
-        _give_up_stdout()
+        give_up_stdout()
         raise _refused(getattr(error, "strerror", None) or str(error)) from None
 
 
@@ -122,7 +134,7 @@ def _refused(reason: str) -> StorageError:
     )
 
 
-def _give_up_stdout() -> None:
+def give_up_stdout() -> None:
     """Let what is left in stdout's buffer go nowhere, so that the interpreter does not fail on it when it ends."""
     with suppress(OSError, ValueError):  # a stdout without a file has nothing to give up
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

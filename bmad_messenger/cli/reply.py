@@ -16,8 +16,8 @@ from bmad_messenger.cli.options import (
     PriorityName,
     Project,
 )
-from bmad_messenger.cli.output import write_json, write_lines
-from bmad_messenger.cli.payload import payload_of
+from bmad_messenger.cli.output import telling_sent, write_json, write_lines
+from bmad_messenger.cli.payload import payload_of, text_fields
 from bmad_messenger.errors import UsageError
 from bmad_messenger.message import Priority
 from bmad_messenger.messenger import Messenger
@@ -49,17 +49,19 @@ def reply(
         raise UsageError("an answer is either TEXT or a payload", hint="give one of TEXT and --payload or --set")
     messenger = Messenger.open(project, report=warn)
     limit = messenger.config.limits.payload_bytes
+    texts = text_fields(messenger, type) if assignments else ()
     answer = messenger.reply(
         message_id,
-        text if text is not None else payload_of(payload, assignments, limit),
+        text if text is not None else payload_of(payload, assignments, limit, texts),
         from_agent=from_agent,
         type=type,
         priority=Priority.parse(priority) if priority else None,
         idempotency_key=idempotency_key,
     )
-    if as_json:
-        write_json(answer.to_mapping())
-    else:
-        write_lines([answer.message_id])
+    with telling_sent([answer.message_id]):
+        if as_json:
+            write_json(answer.to_mapping())
+        else:
+            write_lines([answer.message_id])
     if done:
         messenger.close(answer.reply_to or message_id)

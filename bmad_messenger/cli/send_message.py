@@ -8,8 +8,8 @@ from bmad_messenger.cli import complete
 from bmad_messenger.cli.errors import warn
 from bmad_messenger.cli.message_text import one_line
 from bmad_messenger.cli.options import Assignments, FromAgent, IdempotencyKey, Json, Payload, PriorityName, Project
-from bmad_messenger.cli.output import write_json, write_lines
-from bmad_messenger.cli.payload import payload_of
+from bmad_messenger.cli.output import telling_sent, write_json, write_lines
+from bmad_messenger.cli.payload import payload_of, text_fields
 from bmad_messenger.messenger import Messenger
 from bmad_messenger.tasks import draft_of
 
@@ -65,7 +65,12 @@ def send_message(
         from_agent=from_agent,
         to_agent=to_agent,
         to_agents=to_agents,
-        payload=payload_of(payload, assignments, messenger.config.limits.payload_bytes),
+        payload=payload_of(
+            payload,
+            assignments,
+            messenger.config.limits.payload_bytes,
+            text_fields(messenger, type, route) if assignments else (),
+        ),
         priority=priority,
         route=route,
         reply_to=reply_to,
@@ -73,10 +78,11 @@ def send_message(
         idempotency_key=idempotency_key,
     )
     messages = (messenger.prepare if dry_run else messenger.send_many)([draft], strict=strict)
-    if as_json:
-        documents = [message.to_mapping() for message in messages]
-        write_json(documents[0] if len(documents) == 1 else {"messages": documents})
-    elif dry_run:
-        write_lines([f"Valid, and not sent: {one_line(message)}." for message in messages])
-    else:
-        write_lines([message.message_id for message in messages])
+    with telling_sent([] if dry_run else [message.message_id for message in messages]):
+        if as_json:
+            documents = [message.to_mapping() for message in messages]
+            write_json(documents[0] if len(documents) == 1 else {"messages": documents})
+        elif dry_run:
+            write_lines([f"Valid, and not sent: {one_line(message)}." for message in messages])
+        else:
+            write_lines([message.message_id for message in messages])

@@ -15,6 +15,7 @@ from bmad_messenger import message
 from bmad_messenger.config import Limits, Project
 from bmad_messenger.errors import DamagedError, LockTimeoutError, MessengerError, StorageError
 from bmad_messenger.files import decode, make_folder, open_own, open_regular, publish, read_text, refusals
+from bmad_messenger.layout import ignore_local
 from bmad_messenger.queue.journal import UNCHECKED, Journal, digest_of, hash_of
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ class QueueFile:
         folder = self.project.folder
         try:
             make_folder(folder)
+            ignore_local(self.project)
             lock = filelock.FileLock(folder / LOCK_NAME, timeout=seconds, poll_interval=0.005)
             lock.acquire()
         except filelock.Timeout:

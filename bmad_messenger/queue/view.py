@@ -136,7 +136,7 @@ def _refuse_conflict(text: str, path: str | None) -> None:
     if found:
         raise DamagedError(
             f"a merge left its conflict marker {found[1]} here",
-            hint="take one side whole, with `git checkout --ours` or `--theirs` and this file's name, then run "
+            hint="take your side whole, with `git checkout --ours` and this file's name, then run "
             "`bmad-messenger sync`: it brings what the other side has from the archive",
             path=path,
             line=text.count("\n", 0, found.start()) + 1,

@@ -95,15 +95,26 @@ def test_warning_is_one_line(capsys: Capture) -> None:
     assert capsys.readouterr() == ("", "warning: no next\\x0aactions; list them\n")
 
 
-def test_warnings_precede_the_json_error(cli: Cli) -> None:
+def test_warnings_are_in_the_json_error(cli: Cli) -> None:
     payload = "{artifact_path: nowhere.md, next_actions: [go]}"
     message = ("send-message", "--type", "handoff", "--from", "pm", "--to", "dev", "--payload", payload, "--json")
     cli(*message, "--idempotency-key", "k")
     run = cli(*message, "--idempotency-key", "k", "--priority", "low")
 
     assert run.code == 3
-    assert run.err.startswith("warning: ")
-    assert run.error["error"]["code"] == "invalid"
+    document = json.loads(run.err)
+    assert document["error"]["code"] == "invalid"
+    assert "no route" in document["warnings"][0]["message"]
+
+
+def test_warnings_alone_are_one_json_document(capsys: Capture) -> None:
+    def run() -> int:
+        warn(Problem("one", severity="warning"))
+        warn(Problem("two", severity="warning"))
+        return 0
+
+    assert exit_code_of(run, as_json=True) == 0
+    assert [problem["message"] for problem in json.loads(capsys.readouterr().err)["warnings"]] == ["one", "two"]
 
 
 @pytest.mark.parametrize(

@@ -149,3 +149,18 @@ def test_locale_does_not_matter(project: Path, cli: Cli) -> None:
     run = _shell("LC_ALL=C PYTHONIOENCODING=ascii PYTHONUTF8=0 $cli receive-message --agent dev --json", project)
 
     assert json.loads(run.stdout)["messages"][0]["payload"] == {"message": "é 漢"}
+
+
+def test_help_that_can_not_be_printed_is_no_bug(project: Path) -> None:
+    run = _shell("$cli list --help >/dev/full", project)
+
+    assert run.returncode == 7
+    assert run.stderr.startswith("error: the system refused: No space left on device")
+
+
+def test_message_whose_id_can_not_be_printed_is_said_to_be_sent(project: Path, cli: Cli) -> None:
+    run = _shell("$cli send-message --type notify --from pm --to dev --set message=42 >/dev/full", project)
+    (message,) = cli("list", "--json").document["messages"]
+
+    assert run.returncode == 7
+    assert f"sent all the same: {message['message_id']}" in run.stderr

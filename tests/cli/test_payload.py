@@ -31,6 +31,8 @@ LIMIT = 1000  # bytes
         ("'twas so", "'twas so"),
         ("[a, 2]", ["a", 2]),
         ("{a: {b: c}}", {"a": {"b": "c"}}),
+        ("[draft] hello", "[draft] hello"),
+        ('"JWT" or "cookies"', '"JWT" or "cookies"'),
     ],
 )
 def test_assigned_text_is_what_it_looks_like(text: str, value: Any) -> None:
@@ -51,9 +53,13 @@ def test_nonsense_is_wrong_usage(assignment: str) -> None:
         payload_of("a: text", [assignment], LIMIT)
 
 
-def test_broken_yaml_in_an_assignment_has_a_place() -> None:
-    with pytest.raises(InvalidError, match="--set key:"):
-        payload_of(None, ["key=[a"], LIMIT)
+@pytest.mark.parametrize("text", ["42", "true", "null", "[a]", "{a: b}", ".inf"])
+def test_field_for_text_takes_what_looks_otherwise(text: str) -> None:
+    assert payload_of(None, [f"key={text}"], LIMIT, {"key"}) == {"key": text}
+
+
+def test_field_for_text_may_be_in_quotes() -> None:
+    assert payload_of(None, ["key='42'"], LIMIT, {"key"}) == {"key": "42"}
 
 
 def test_payload_may_be_json() -> None:

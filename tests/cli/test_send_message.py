@@ -120,7 +120,7 @@ def test_strict_makes_it_an_error_for_each(cli: Cli) -> None:
 
 
 def test_all_errors_of_a_payload_are_reported(cli: Cli) -> None:
-    run = cli("send-message", "--type", "clarify", "--from", "dev", "--to", "pm", "--set", "question=3", "--json")
+    run = cli("send-message", "--type", "clarify", "--from", "dev", "--to", "pm", "--payload", "question: 3", "--json")
     messages = [problem["message"] for problem in run.error.get("problems", [run.error["error"]])]
 
     assert run.code == 3

@@ -72,3 +72,10 @@ def test_a_reader_that_may_not_close_it_reads_on(
 
     assert [message.message_id for message in messenger.list()] == [sent.message_id]
     assert [(problem.severity, problem.message) for problem in problems] == [("warning", "read-only")]
+
+
+def test_a_message_may_expire_so_long_from_now(note: Callable[..., Message]) -> None:
+    sent = note(expires="2d")
+
+    assert sent.expires is not None
+    assert (sent.expires - sent.created).days in (1, 2)

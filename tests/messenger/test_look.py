@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bmad_messenger import Message, Messenger, NotFoundError, Priority, Problem, Status
+from bmad_messenger import InvalidError, Message, Messenger, NotFoundError, Priority, Problem, Status
 
 Note = Callable[..., Message]
 
@@ -40,6 +40,8 @@ def board(messenger: Messenger, note: Note) -> Messenger:
         ({"status": Status.CANCELLED}, ["cancelled"]),
         ({"status": Status.DONE, "agent": "dev"}, []),
         ({"priority": Priority.HIGH}, ["for tea", "routed"]),
+        ({"status": "read"}, ["read"]),
+        ({"priority": "high"}, ["for tea", "routed"]),
         ({"route": "story-ready"}, ["routed"]),
         ({"route": "prd-complete"}, []),
     ],
@@ -51,6 +53,22 @@ def test_a_list_holds_what_fits_every_filter(wanted: dict[str, Any], found: list
 def test_listing_for_an_unknown_agent_is_refused(messenger: Messenger) -> None:
     with pytest.raises(NotFoundError, match="did you mean 'dev'"):
         messenger.list(agent="devv")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "near"),
+    [
+        ({"type": "handof"}, "handoff"),
+        ({"route": "story-redy"}, "story-ready"),
+        ({"status": "redd"}, "read"),
+        ({"priority": "hihg"}, "high"),
+    ],
+)
+def test_listing_by_a_name_that_does_not_exist_is_refused(
+    wanted: dict[str, Any], near: str, messenger: Messenger
+) -> None:
+    with pytest.raises(InvalidError, match=f"did you mean `{near}`"):
+        messenger.list(**wanted)
 
 
 def test_listing_marks_nothing(note: Note, messenger: Messenger) -> None:

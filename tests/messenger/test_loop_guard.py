@@ -126,3 +126,12 @@ def test_a_thread_is_stopped_where_there_is_no_user_to_ask(tmp_path: Path, probl
         messenger.reply(last.message_id, "one too many")
 
     assert [problem.message for problem in problems if "'user'" in problem.message]
+
+
+@pytest.mark.parametrize("config", ["agents: [pm, dev]\nlimits: {", "limits: {payload_bytes: 40, "])
+def test_nobody_is_said_to_be_asked_who_was_not(config: str, tmp_path: Path, problems: list[Problem]) -> None:
+    messenger = configured(tmp_path, problems, f"{config}thread_length: 1}}\n")
+    last = thread_of(messenger, 1)
+
+    with pytest.raises(NotPermittedError, match="the user could not be asked"):
+        messenger.reply(last.message_id, "one too many")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bmad_messenger import Message, Messenger, NotFoundError, Priority, Status, UsageError
+from bmad_messenger import InvalidError, Message, Messenger, NotFoundError, Priority, Status, UsageError
 from bmad_messenger.config import ROSTER
 
 Note = Callable[..., Message]
@@ -70,6 +70,7 @@ def test_a_message_that_was_received_is_read_and_says_by_whom_and_when(
     [
         ({"type_filter": "clarify"}, ["clarify"]),
         ({"priority": Priority.LOW}, ["first", "second"]),
+        ({"priority": "low"}, ["first", "second"]),
         ({"limit": 1}, ["clarify"]),
         ({"type_filter": "notify", "limit": 1}, ["first"]),
         ({"type_filter": "review"}, []),
@@ -85,6 +86,12 @@ def test_a_receiver_may_ask_for_some(
 
     assert texts(messenger.receive("dev", **wanted)) == found
     assert len(messenger.receive("dev")) == 3 - len(found)
+
+
+@pytest.mark.parametrize(("wanted", "near"), [({"type_filter": "handof"}, "handoff"), ({"priority": "hihg"}, "high")])
+def test_asking_for_what_does_not_exist_is_refused(wanted: dict[str, str], near: str, messenger: Messenger) -> None:
+    with pytest.raises(InvalidError, match=f"did you mean `{near}`"):
+        messenger.receive("dev", **wanted)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("limit", [0, -1])
