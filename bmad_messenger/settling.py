@@ -43,9 +43,12 @@ def settle(store: Store, *, restore: bool) -> list[str]:
             else f"took {message.message_id} into the queue from the archive"
             for message in entering
         ]
+        text_after = text if done else None
+        if view.invalid:
+            done.append(f"left {len(view.invalid)} unreadable in the queue: `bmad-messenger validate` says why")
         entered = tuple(message.message_id for message in entering)
         is_clean = view.is_clean and not entering  # what others wrote has to be checked first
-        return Change(done, text if done else None, entered=entered, left=tuple(closed), is_clean=is_clean)
+        return Change(done, text_after, entered=entered, left=tuple(closed), is_clean=is_clean)
 
     done = store.queue.update(agree)
     with store.queue.locked(), refusals("clear", store.project.name(store.project.folder)):

@@ -43,7 +43,7 @@ def test_read_marks_nothing_that_could_not_be_printed(team: Program, monkeypatch
 
     with monkeypatch.context() as patch:
         patch.setattr(reading, "write_messages", fail)
-        assert team("read", agent="architect-1").code == 1
+        assert team("read", agent="architect-1").code == 7
 
     assert team("unread", agent="architect-1").out == "2\n"
 
