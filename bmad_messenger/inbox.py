@@ -53,9 +53,10 @@ def ended(view: QueueView, now: datetime) -> dict[Status, list[str]]:
     as expired, where their `expires` has passed.
     """
     found: dict[Status, list[str]] = {}
-    if not any(word in view.queue.text for word in _ENDINGS):
+    words = _ENDINGS if view.mappings is not None else ("expires",)  # a clean text holds no closed message
+    if not any(word in view.queue.text for word in words):
         return found
-    for head in (view.head(index) for index in view.valid() if view.mentions(index, _ENDINGS)):
+    for head in (view.head(index) for index in view.valid() if view.mentions(index, words)):
         status = Status(head["status"])
         if not status.is_closed and "expires" in head and parse_time(head["expires"]) <= now:
             status = Status.EXPIRED

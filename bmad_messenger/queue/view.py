@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any, Final
 
 from bmad_messenger.errors import DamagedError, InvalidError, Problem
-from bmad_messenger.message import Message
+from bmad_messenger.message import Message, Status
 from bmad_messenger.queue.text import LIST, QueueText, scan, unclear, with_open_list
 from bmad_messenger.yaml.parse import ODD_BREAK, Document, parse_located
 
@@ -124,7 +124,9 @@ def checked_view(text: str, path: str | None, check: Check) -> QueueView:
     mappings = tuple((document.value or {}).get("messages") or ())
     view = _judged(queue, mappings, check, {})
     list_is_last = queue.end == len(text)
-    if not (is_scannable and list_is_last) or view.problems or view.incomplete:
+    # A text that holds a closed message, which is about to leave, is never trusted: so no command looks for one there.
+    holds_closed = any(Status(view.head(index)["status"]).is_closed for index in view.valid())
+    if not (is_scannable and list_is_last) or view.problems or view.incomplete or holds_closed:
         return replace(view, is_clean=False)
     return replace(view, is_clean=all(_lines_agree(queue, index, view.mapping(index)) for index in view.valid()))
 
