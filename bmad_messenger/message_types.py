@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
 
 _LARGEST: Final = 1_048_576  # bytes of a schema
-SHIPPED: Final = SHIPPED_TYPES
-"""The types of the reference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,7 @@ class MessageTypes:
     @property
     def names(self) -> tuple[str, ...]:
         """The names of all types, the shipped ones first."""
-        return tuple(dict.fromkeys((*SHIPPED, *self.added, *self.files)))
+        return tuple(dict.fromkeys((*SHIPPED_TYPES, *self.added, *self.files)))
 
     def schema_of(self, type: str) -> Mapping[str, Any]:
         """The JSON Schema of the type's payload.
@@ -119,7 +117,7 @@ class MessageTypes:
             if problems:
                 raise InvalidError.of(problems, f"the schema of the type {type!r}")
             return self.added[type]
-        if type in SHIPPED:
+        if type in SHIPPED_TYPES:
             return read_schema(f"payload/{type}")
         known = f"{nearest(type, self.names)}the types are {', '.join(self.names)}"
         raise InvalidError(f"there is no message type {show(type)}", hint=known)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bmad_messenger import Message, Messenger, Status, demo
-from bmad_messenger.message_types import SHIPPED
+from bmad_messenger.message import SHIPPED_TYPES
 from bmad_messenger.routes import Routes
 
 EXAMPLE = Path(__file__).parent.parent / "_bmad-output"
@@ -47,7 +47,7 @@ def test_there_is_no_warning(played: Played) -> None:
 
 
 def test_every_type_of_the_reference_is_sent(played: Played) -> None:
-    assert {message.type for message in played.messages} == set(SHIPPED)
+    assert {message.type for message in played.messages} == set(SHIPPED_TYPES)
 
 
 def test_every_route_of_the_reference_is_travelled(played: Played) -> None:

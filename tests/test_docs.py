@@ -177,12 +177,12 @@ def test_every_environment_variable_is_documented() -> None:
 
 
 def test_every_type_and_route_is_documented() -> None:
-    from bmad_messenger.message_types import SHIPPED
+    from bmad_messenger.message import SHIPPED_TYPES
     from bmad_messenger.routes import Routes
 
     page = (DOCS / "messages.md").read_text("utf-8")
 
-    assert [name for name in (*SHIPPED, *Routes.shipped().by_id) if f"`{name}`" not in page] == []
+    assert [name for name in (*SHIPPED_TYPES, *Routes.shipped().by_id) if f"`{name}`" not in page] == []
 
 
 def test_every_exit_code_is_documented() -> None:

@@ -10,8 +10,8 @@ import pytest
 from bmad_messenger.config import Project
 from bmad_messenger.errors import InvalidError, StorageError
 from bmad_messenger.findings import Source
-from bmad_messenger.message import Priority
-from bmad_messenger.message_types import SHIPPED, MessageTypes, check_message
+from bmad_messenger.message import SHIPPED_TYPES, Priority
+from bmad_messenger.message_types import MessageTypes, check_message
 from bmad_messenger.routes import Routes
 from bmad_messenger.yaml.parse import parse, parse_located
 
@@ -109,7 +109,7 @@ def changed(**keys: Any) -> dict[str, Any]:
     return {key: value for key, value in {**STORED, **keys}.items() if value is not None}
 
 
-@pytest.mark.parametrize("message", EXAMPLES, ids=SHIPPED)
+@pytest.mark.parametrize("message", EXAMPLES, ids=SHIPPED_TYPES)
 def test_an_example_of_the_reference_is_valid_as_typed(message: dict[str, Any]) -> None:
     assert problems_of(message, complete=False) == []
 
@@ -120,7 +120,7 @@ def test_the_queue_of_the_reference_is_valid(message: dict[str, Any]) -> None:
 
 
 def test_the_example_of_a_type_is_the_reference_s() -> None:
-    assert [TYPES.example(type) for type in SHIPPED] == [message["payload"] for message in EXAMPLES]
+    assert [TYPES.example(type) for type in SHIPPED_TYPES] == [message["payload"] for message in EXAMPLES]
 
 
 def test_priorities_are_the_reference_s() -> None:
@@ -155,7 +155,7 @@ def test_a_payload_may_hold_facts_of_the_project() -> None:
     assert TYPES.check_payload("notify", {"message": "x", "sprint": 12, "nested": {"a": [1]}}) == ()
 
 
-@pytest.mark.parametrize("type", SHIPPED)
+@pytest.mark.parametrize("type", SHIPPED_TYPES)
 def test_an_empty_payload_lacks_one_thing(type: str) -> None:
     (problem,) = TYPES.check_payload(type, {})
 
@@ -362,7 +362,7 @@ def test_a_project_adds_a_type(project: Project) -> None:
     (project.schemas / "estimate.schema.json").write_text(schema)
     types = MessageTypes.load(project)
 
-    assert types.names == (*SHIPPED, "estimate")
+    assert types.names == (*SHIPPED_TYPES, "estimate")
     assert types.default_priority("estimate") is Priority.LOW
     assert [problem.message for problem in types.check_payload("estimate", {"story": 5})] == [
         "payload.story: wanted text, found 5"
@@ -374,7 +374,7 @@ def test_a_plugin_adds_a_type_which_a_project_replaces(project: Project) -> None
     (project.schemas / "estimate.schema.json").write_text('{"required": ["b"]}')
     types = MessageTypes.load(project, added)
 
-    assert types.names == (*SHIPPED, "estimate", "retro")
+    assert types.names == (*SHIPPED_TYPES, "estimate", "retro")
     assert types.schema_of("estimate") == {"required": ["b"]}
     assert types.default_priority("retro") is Priority.MEDIUM
     assert types.example("retro") == {}

@@ -10,8 +10,8 @@ import pytest
 
 from bmad_messenger.config import Config
 from bmad_messenger.errors import Problem
-from bmad_messenger.message import Message, Priority, Status, parse_time
-from bmad_messenger.message_types import SHIPPED, MessageTypes
+from bmad_messenger.message import SHIPPED_TYPES, Message, Priority, Status, parse_time
+from bmad_messenger.message_types import MessageTypes
 from bmad_messenger.practices import check_artifact_paths, check_practices, check_route
 from bmad_messenger.routes import Routes
 
@@ -79,14 +79,14 @@ def path_errors(text: Any, root: Path, type: str = "handoff", field: str = "arti
     return problems
 
 
-@pytest.mark.parametrize("type", SHIPPED)
+@pytest.mark.parametrize("type", SHIPPED_TYPES)
 def test_an_example_of_the_reference_breaks_no_practice(type: str, root: Path) -> None:
     assert practices(message(type), root) == []
     assert check_artifact_paths(message(type), root, TYPES, ROUTES) == ()
     assert check_route(message(type), ROUTES, Config(strict_routes=True)) == ()
 
 
-@pytest.mark.parametrize("type", SHIPPED)
+@pytest.mark.parametrize("type", SHIPPED_TYPES)
 def test_an_example_of_the_reference_may_warn_of_missing_artifacts_alone(type: str, tmp_path: Path) -> None:
     assert set(practices(message(type), tmp_path)) <= {"best-practice-3"}
 
@@ -111,7 +111,7 @@ def test_practice_1_context_is_included(type: str, field: str, blank: dict[str, 
     assert problem.code == "best-practice-1"
 
 
-@pytest.mark.parametrize("type", SHIPPED)
+@pytest.mark.parametrize("type", SHIPPED_TYPES)
 def test_practice_2_critical_is_for_true_blockers(type: str, root: Path) -> None:
     broken = practices(message(type, priority=Priority.CRITICAL), root)
 

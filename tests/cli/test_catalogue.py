@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bmad_messenger.message_types import SHIPPED
+from bmad_messenger.message import SHIPPED_TYPES
 from bmad_messenger.routes import Routes
 
 Cli = Callable[..., Any]
@@ -28,7 +28,7 @@ def test_one_route_shows_its_fields(cli: Cli) -> None:
 def test_types_are_listed_with_their_priority(cli: Cli) -> None:
     documents = cli("types", "--json").document["types"]
 
-    assert [one["name"] for one in documents] == [*SHIPPED]
+    assert [one["name"] for one in documents] == [*SHIPPED_TYPES]
     assert documents[0]["priority"] == "high"
     assert cli("types").out.splitlines()[1].startswith("handoff      high")
 
@@ -47,7 +47,7 @@ def test_types_of_the_project_are_listed(cli: Cli, project: Path) -> None:
     assert cli("types", "standup").out == "standup: Daily.\n\nAny payload.\n"
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", SHIPPED_TYPES)
 @pytest.mark.parametrize("form", [(), ("--json",)])
 def test_example_of_a_type_can_be_sent(cli: Cli, name: str, form: tuple[str, ...]) -> None:
     example = cli("types", name, "--example", *form).out
