@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 
@@ -155,6 +156,21 @@ class WaitTimeoutError(MessengerError):
 
     exit_code = 8
     code = "timeout"
+
+
+class GitError(DamagedError):
+    """Git refused a command; what it had not done yet was not done."""
+
+    code = "git"
+
+    @classmethod
+    def of_git(cls, command: Sequence[str], errors: str) -> GitError:
+        """The error for what git answered to `command` on its error stream."""
+        name = next((word for word in command if not word.startswith("-")), "")
+        lines = [line.removeprefix("fatal: ").removeprefix("error: ") for line in errors.splitlines() if line.strip()]
+        return cls(
+            f"`git {name}` failed: {'; '.join(lines[:3]) or 'it did not say why'}", hint="mend that and try again"
+        )
 
 
 class StorageError(DamagedError):

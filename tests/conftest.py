@@ -19,6 +19,7 @@ _UNSET = (
     "CLICOLOR_FORCE",
     "FORCE_COLOR",
     "GIT_DIR",
+    "GIT_INDEX_FILE",
     "GIT_WORK_TREE",
     "GITHUB_ACTIONS",
     "PY_COLORS",
