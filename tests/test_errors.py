@@ -7,7 +7,7 @@ import errno
 import pytest
 
 from bmad_messenger import errors
-from bmad_messenger.errors import InvalidError, MessengerError, NotPermittedError, Problem, StorageError
+from bmad_messenger.errors import GitError, InvalidError, MessengerError, NotPermittedError, Problem, StorageError
 
 EXIT_CODES = {
     "MessengerError": 1,
@@ -18,6 +18,7 @@ EXIT_CODES = {
     "NotPermittedError": 6,
     "ThreadTooLongError": 6,
     "DamagedError": 7,
+    "GitError": 7,
     "StorageError": 7,
     "WaitTimeoutError": 8,
 }
@@ -95,3 +96,17 @@ def test_what_the_system_refuses_is_told_by_its_cause(number: int, kind: type[Me
     assert type(error) is kind
     assert "can't write a.yaml: the reason" in str(error)
     assert error.problem.hint
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ("fatal: Needed a single revision", "Needed a single revision"),
+        ("error: one\n\nerror: two\nthree\nfour", "one; two; three"),
+        ("", "it did not say why"),
+    ],
+)
+def test_what_git_answers_is_told_in_one_line(answer: str, reason: str) -> None:
+    error = GitError.of_git(("--no-pager", "push", "origin"), answer)
+
+    assert error.problem.message == f"`git push` failed: {reason}"
