@@ -128,14 +128,33 @@ def run_all(messenger: Messenger, elements: Sequence[ExecElement]) -> Iterator[O
         MessengerError: as `check_all` does, before anything has run; or from the step that failed.
     """
     check_all(messenger, elements)
-    tasks = tasks_of(messenger)
     for element in elements:
-        result = _run(messenger, tasks[element.task], element)
+        result = perform(messenger, element)
         if isinstance(result, Delivery):
             yield Outcome(element, result.value)
             result.confirm()
         else:
             yield Outcome(element, result)
+
+
+def perform(messenger: Messenger, element: ExecElement) -> Any:
+    """Run one step; what it leaves behind, or a `Delivery` of it, comes back.
+
+    Raises:
+        MessengerError: where there is no such task, its params do not fit, or it fails.
+    """
+    task = _task(tasks_of(messenger), element)
+    params = _fitted(task, element)
+    if element.task in BUILT_IN:
+        return task(messenger, **params)
+    try:
+        return task(messenger, **params)
+    except MessengerError:
+        raise
+    except Exception as error:
+        raise InvalidError.of(
+            (_at(element, Problem(f"the task {element.task!r} failed: {error!r}", "mend the plugin that adds it")),), ""
+        ) from error
 
 
 def draft_of(messenger: Messenger, **params: Any) -> Draft:
@@ -177,25 +196,8 @@ def agents_of(value: Any) -> tuple[str, ...] | str | None:
     return ALL if names == (ALL,) else tuple(name for name in names if name)
 
 
-def _run(messenger: Messenger, task: Callable[..., Any], element: ExecElement) -> Any:
-    params = _fitted(task, element)
-    if element.task in BUILT_IN:
-        return task(messenger, **params)
-    try:
-        return task(messenger, **params)
-    except MessengerError:
-        raise
-    except Exception as error:
-        raise InvalidError.of(
-            (_at(element, Problem(f"the task {element.task!r} failed: {error!r}", "mend the plugin that adds it")),), ""
-        ) from error
-
-
 def _would_do(messenger: Messenger, tasks: Mapping[str, Callable[..., Any]], element: ExecElement) -> Any:
-    task = tasks.get(element.task)
-    if task is None:
-        hint = _near(element.task, tasks) or f"the tasks are {', '.join(tasks)}"
-        raise InvalidError(f"there is no task {element.task!r}", hint=hint)
+    task = _task(tasks, element)
     params = _fitted(task, element)
     if task is send_message:
         strict = params.pop("strict", False)
@@ -207,6 +209,14 @@ def _would_do(messenger: Messenger, tasks: Mapping[str, Callable[..., Any]], ele
         if params.get("type_filter") is not None:
             messenger.types.schema_of(params["type_filter"])
     return {name: value for name, value in params.items() if value is not None}
+
+
+def _task(tasks: Mapping[str, Callable[..., Any]], element: ExecElement) -> Callable[..., Any]:
+    task = tasks.get(element.task)
+    if task is None:
+        hint = _near(element.task, tasks) or f"the tasks are {', '.join(tasks)}"
+        raise InvalidError(f"there is no task {element.task!r}", hint=hint)
+    return task
 
 
 def _fitted(task: Callable[..., Any], element: ExecElement) -> dict[str, Any]:
