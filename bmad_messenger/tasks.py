@@ -98,6 +98,25 @@ def tasks_of(messenger: Messenger) -> dict[str, Callable[..., Any]]:
     return tasks
 
 
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a task: its kind (`str`, `int`, `float`, `bool`, None for any), and whether it is needed."""
+
+    kind: str | None
+    is_required: bool
+
+
+def parameters_of(task: Callable[..., Any]) -> dict[str, Parameter]:
+    """What a task takes, by name, as its signature says."""
+    takes = list(inspect.signature(task).parameters.values())[1:]
+    known = [one for one in takes if one.kind is not one.VAR_KEYWORD]
+    found = {one.name: Parameter(_kind_of(one.annotation), one.default is one.empty) for one in known}
+    if len(known) < len(takes):  # the fields of a draft
+        draft = {name: Parameter(_kind_of(one.type), False) for name, one in Draft.__dataclass_fields__.items()}
+        found = {**draft, **found}
+    return found
+
+
 def check_all(messenger: Messenger, elements: Sequence[ExecElement]) -> list[Outcome]:
     """What each step would do; nothing is done.
 
@@ -225,30 +244,26 @@ def _fitted(task: Callable[..., Any], element: ExecElement) -> dict[str, Any]:
     Raises:
         InvalidError: where one is unknown, missing, or of the wrong kind.
     """
-    takes = list(inspect.signature(task).parameters.values())[1:]
-    known = {one.name: one for one in takes if one.kind is not one.VAR_KEYWORD}
-    kinds = {name: _kind_of(one.annotation) for name, one in known.items() if one.annotation is not one.empty}
-    if len(known) < len(takes):  # the fields of a draft
-        kinds.update({name: _kind_of(one.type) for name, one in Draft.__dataclass_fields__.items()})
-    names = {**known, **kinds}
+    takes = parameters_of(task)
     params = {name: value for name, value in element.params.items() if value is not None}
     for name in params:
-        if name not in names:
-            hint = _near(name, names) or f"it takes {', '.join(names)}"
+        if name not in takes:
+            hint = _near(name, takes) or f"it takes {', '.join(takes)}"
             raise InvalidError(f"{element.task} has no parameter {name!r}", hint=hint)
-    missing = [one.name for one in known.values() if one.default is one.empty and one.name not in params]
+    missing = [name for name, one in takes.items() if one.is_required and name not in params]
     if missing:
         raise InvalidError(f"{element.task} needs the parameter {missing[0]!r}", hint='add a <param name="...">')
-    return {name: _as_wanted(name, value, kinds.get(name)) for name, value in params.items()}
+    return {name: as_wanted(name, value, takes[name].kind) for name, value in params.items()}
 
 
 def _kind_of(annotation: Any) -> str | None:
-    """The word for a plain type, `str` or `int | None`; None for any other."""
+    """The word for a plain type, `str` or `int | None`; None for any other, and for none at all."""
     words = set(re.findall(r"\w+", str(annotation))) - {"None", "class"}
     return words.pop() if len(words) == 1 and words <= _KINDS.keys() else None
 
 
-def _as_wanted(name: str, value: Any, kind: str | None) -> Any:
+def as_wanted(name: str, value: Any, kind: str | None) -> Any:
+    """A parameter's value as its kind wants it; raises InvalidError where it is of another."""
     if kind is None:
         return value
     types, words = _KINDS[kind]

@@ -128,7 +128,10 @@ def _wait_for_message(doing: Doing) -> Done | Waits:
     def is_it(message: Message) -> bool:
         return test is None or bool(test.value({**doing.context, "message": message.to_mapping()}))
 
-    found = doing.mailbox.find(wanted, since=doing.started, taken=doing.taken, test=is_it)
+    since = doing.started
+    if "reply_to" in wanted:  # the answer may have come before this step began
+        since = doing.messenger.get(wanted["reply_to"]).created
+    found = doing.mailbox.find(wanted, since=since, taken=doing.taken, test=is_it)
     if found is None:
         return Waits({"message": wanted})
     reader = wanted.get("to") or found.to_agent

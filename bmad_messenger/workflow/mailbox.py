@@ -26,8 +26,8 @@ class Mailbox:
 
     def refresh(self) -> None:
         """Look anew the next time."""
-        self.__dict__.pop("open", None)
-        self.__dict__.pop("_replies", None)
+        for name in ("open", "_replies", "_unread", "_read"):
+            self.__dict__.pop(name, None)
 
     @cached_property
     def open(self) -> list[Message]:
@@ -42,12 +42,9 @@ class Mailbox:
         taken: Collection[str],
         test: Callable[[Message], bool] | None = None,
     ) -> Message | None:
-        """The first message that fits, was sent at `since` or later, and is not `taken`; an answer may be older."""
-        reply_to: str | None = wanted.get("reply_to")
-        if reply_to is not None:
-            candidates, since = self._replies.get(reply_to, []), self.messenger.get(reply_to).created
-        else:
-            candidates = self.open
+        """The first message that fits, was sent at `since` or later, and is not `taken`."""
+        reply_to = wanted.get("reply_to")
+        candidates = self.open if reply_to is None else self._replies.get(reply_to, [])
         for message in chain(candidates, self._closed(since)):
             is_fresh = message.created >= since and message.message_id not in taken
             if is_fresh and fits(message, wanted) and (test is None or test(message)):
@@ -64,11 +61,25 @@ class Mailbox:
 
     def _closed(self, since: datetime) -> Iterator[Message]:
         """The messages that were closed since then, as far as the archive can be read."""
-        first = f"MSG-{since:%Y%m%d}"
+        start = since.timestamp()
+        while self._unread and self._unread[-1][0] >= start:
+            changed, message_id = self._unread.pop()
+            with suppress(MessengerError):  # `validate` tells what can't be read
+                message = self.archive.read(message_id)
+                if message is not None and message.status.is_closed:
+                    self._read.append((changed, message))
+        yield from (message for changed, message in self._read if changed >= start)
+
+    @cached_property
+    def _unread(self) -> list[tuple[float, str]]:
+        """The ids of the archive, those last whose files changed last, each with that time."""
+        found = []
         for message_id in self.archive.ids():
-            with suppress(OSError, MessengerError):  # `validate` tells what can't be read
-                path = self.archive.path(message_id)
-                if message_id >= first and os.stat(path).st_mtime >= since.timestamp():
-                    message = self.archive.read(message_id)
-                    if message is not None and message.status.is_closed:
-                        yield message
+            with suppress(OSError):
+                found.append((os.stat(self.archive.path(message_id)).st_mtime, message_id))
+        return sorted(found)
+
+    @cached_property
+    def _read(self) -> list[tuple[float, Message]]:
+        """The closed messages that were read of these."""
+        return []

@@ -111,6 +111,14 @@ class Run:
                     yield place, one
 
     @property
+    def waits(self) -> list[dict[str, Any]]:
+        """What the run waits for: for each step its name, since when, and what."""
+        return [
+            {"step": name, "since": format_time(one.started or self.started), **(one.waits_for or {})}
+            for name, one in self.waiting()
+        ]
+
+    @property
     def due(self) -> datetime | None:
         """When the run is to be looked at again at the latest; None where only something from outside moves it."""
         return min((one.due for _, one in self.waiting() if one.due is not None), default=None)
@@ -118,13 +126,12 @@ class Run:
 
 def render_run(run: Run) -> str:
     """The text of a run's file."""
-    waits = [{"step": name, **(one.waits_for or {})} for name, one in run.waiting()]
     values: dict[str, Any] = {
         "run": run.run_id,
         "workflow": run.workflow,
         "state": run.state.value,
         "due": run.due,
-        "waits_for": waits or None,
+        "waits_for": run.waits or None,
         "started": run.started,
         "ended": run.ended,
         "file": run.path,

@@ -83,11 +83,27 @@ class Runs:
         """The top of every run's file, by id; for one that can't be read the error."""
         for run_id in self.ids():
             try:
-                head = self._head(run_id)
+                head = self.head(run_id)
             except MessengerError as error:
                 yield error
             else:
                 yield head
+
+    def head(self, run_id: str) -> Head:
+        """The top of a run's file; raises what `read` does."""
+        name = self.project.name(self.path(run_id))
+        with refusals("read", name), open_regular(self.path(run_id)) as file:
+            text = file.read(_HEAD_BYTES).decode(errors="replace")
+        end = _END_OF_HEAD.search(text)
+        if end is None:
+            run = self.read(run_id)
+            return Head(run_id, run.state, run.due, tuple(run.waits))
+        state = re.search(r'^state: "?(\w+)"?$', text[: end.start()], re.MULTILINE)
+        if state is None or state[1] != State.WAITING.value:
+            return Head(run_id, self.read(run_id).state if state is None else State(state[1]), None, ())
+        mapping = parse(text[: end.start()], path=name)
+        due = mapping.get("due")
+        return Head(run_id, State.WAITING, due and parse_time(due), tuple(mapping.get("waits_for") or ()))
 
     def write(self, run: Run, *, new: bool = False) -> bool:
         """Keep the run as it now stands; a `new` one only where there is none of its id. Whether it was written."""
@@ -118,21 +134,6 @@ class Runs:
         with refusals("remove", self.project.name(self.path(run_id))), suppress(FileNotFoundError):
             os.unlink(self.path(run_id))
             os.unlink(self.folder / f".{run_id}.lock")
-
-    def _head(self, run_id: str) -> Head:
-        name = self.project.name(self.path(run_id))
-        with refusals("read", name), open_regular(self.path(run_id)) as file:
-            text = file.read(_HEAD_BYTES).decode(errors="replace")
-        end = _END_OF_HEAD.search(text)
-        if end is None:
-            run = self.read(run_id)
-            return Head(run_id, run.state, run.due, tuple({"step": n, **(s.waits_for or {})} for n, s in run.waiting()))
-        state = re.search(r'^state: "?(\w+)"?$', text[: end.start()], re.MULTILINE)
-        if state is None or state[1] != State.WAITING.value:
-            return Head(run_id, self.read(run_id).state if state is None else State(state[1]), None, ())
-        mapping = parse(text[: end.start()], path=name)
-        due = mapping.get("due")
-        return Head(run_id, State.WAITING, due and parse_time(due), tuple(mapping.get("waits_for") or ()))
 
 
 def run_id_of(workflow: str, started: datetime, *cause: str) -> str:
