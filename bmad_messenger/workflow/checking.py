@@ -74,7 +74,8 @@ class _Checker:
     def _sent(self, params: Mapping[str, Any], at: Path) -> Iterator[Finding]:
         """What is wrong with a message that a step is to send, as far as the file tells."""
         yield from self._type(params.get("type"), (*at, "type"))
-        routes, name = (), params.get("route")
+        routes: tuple[Route, ...] = ()
+        name = params.get("route")
         if isinstance(name, str) and not _is_open(name):
             try:
                 routes = self.messenger.routes.select(name)

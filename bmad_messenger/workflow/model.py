@@ -90,15 +90,16 @@ class Workflow:
     timeout: float | None = None
     on_failure: str = "escalate"
 
+    ids: tuple[str, ...] = field(init=False)
+    """What expressions may read after `steps.`."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ids", tuple(dict.fromkeys(step.id for step in self.all_steps)))
+
     @property
     def all_steps(self) -> tuple[Step, ...]:
         """The steps and those at the end."""
         return self.steps + self.final
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """What expressions may read after `steps.`."""
-        return tuple(dict.fromkeys(step.id for step in self.all_steps))
 
 
 def workflow_of(mapping: Mapping[str, Any], path: str, digest: str) -> Workflow:

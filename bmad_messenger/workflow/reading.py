@@ -114,7 +114,8 @@ def _judged(
         return
     for name in sorted(expression.names - {*names}):
         yield Finding(at, f"`{text}` reads {show(name)}, which there is not", f"it can read {', '.join(names)}")
-    early = {one.id for one in workflow.final} if step is None or step in workflow.steps else set()
+    is_final = step is not None and step.at[0] == "finally"
+    late = set() if is_final else {one.id for one in workflow.final}
     known = {"params": [*workflow.params], "secrets": [*workflow.secrets], "steps": [*workflow.ids]}
     for root, name in sorted(expression.reads):
         if root not in known:
@@ -122,7 +123,7 @@ def _judged(
         if name not in known[root]:
             word = {"params": "parameter", "secrets": "secret", "steps": "step"}[root]
             yield Finding(at, f"`{text}` reads the {word} {show(name)}, which there is not", _near(name, known[root]))
-        elif root == "steps" and (name in early or (step is not None and name == step.id)):
+        elif root == "steps" and (name in late or (step is not None and name == step.id)):
             yield Finding(at, f"`{text}` reads the step {show(name)}, which has not ended by then", "read another")
 
 
