@@ -15,25 +15,25 @@ if TYPE_CHECKING:
 
 def agents(context: typer.Context) -> list[str]:
     """The project's agents."""
-    return _offer(context, lambda messenger: messenger.config.agents)
+    return offer(context, lambda messenger: messenger.config.agents)
 
 
 def types(context: typer.Context) -> list[str]:
     """The names of the message types."""
-    return _offer(context, lambda messenger: messenger.types.names)
+    return offer(context, lambda messenger: messenger.types.names)
 
 
 def routes(context: typer.Context) -> list[str]:
     """The ids of the routes."""
-    return _offer(context, lambda messenger: messenger.routes.by_id)
+    return offer(context, lambda messenger: messenger.routes.by_id)
 
 
 def message_ids(context: typer.Context) -> list[str]:
     """The ids of the open messages."""
-    return _offer(context, lambda messenger: [message.message_id for message in messenger.list()])
+    return offer(context, lambda messenger: [message.message_id for message in messenger.list()])
 
 
-def _offer(context: typer.Context, values: Callable[[Messenger], Iterable[str]]) -> list[str]:
+def offer(context: typer.Context, values: Callable[[Messenger], Iterable[str]]) -> list[str]:
     """All values; typer leaves out those that don't begin as the user has typed."""
     from bmad_messenger.messenger import Messenger
 

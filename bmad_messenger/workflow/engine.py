@@ -39,6 +39,21 @@ class Engine:
         self.mailbox = Mailbox(messenger)
         self._chain: list[str] = []
 
+    def checked(self, name: str) -> Workflow:
+        """The workflow called `name`, once nothing is found wrong with it or with those that it runs.
+
+        Raises:
+            NotFoundError: where there is none.
+            InvalidError: with all that is wrong with it, each with its place.
+        """
+        from bmad_messenger.workflow.checking import problems_in
+
+        workflow, source = self.library.read(name)
+        problems = problems_in(workflow, source, self.messenger, self.library)
+        if problems:
+            raise InvalidError.of(problems, f"the workflow {workflow.name}")
+        return workflow
+
     def start(
         self,
         name: str,
@@ -134,7 +149,7 @@ class Engine:
             if run.state.is_over:
                 raise UsageError(f"the run {run_id} is {run.state.value} already", hint="nothing is left to cancel")
             now = messages.now()
-            children = [one.waits_for["run"] for _, one in run.waiting() if one.waits_for and "run" in one.waits_for]
+            children = [one["run"] for one in run.waits if "run" in one]
             steps = {name: _cancelled(step, now) for name, step in run.steps.items()}
             run = replace(run, state=State.CANCELLED, ended=now, steps=steps, error=note)
             self.runs.write(run)

@@ -126,6 +126,11 @@ class Run:
 
 def render_run(run: Run) -> str:
     """The text of a run's file."""
+    return "\n".join((_HEADER.format(run=run.run_id), *render_mapping(run_mapping(run), 0))) + "\n"
+
+
+def run_mapping(run: Run) -> dict[str, Any]:
+    """The run under the keys of its file; those come first that tell whether there is anything to do."""
     values: dict[str, Any] = {
         "run": run.run_id,
         "workflow": run.workflow,
@@ -143,8 +148,7 @@ def render_run(run: Run) -> str:
         "outputs": run.outputs,
         "steps": {name: _step_mapping(step) for name, step in run.steps.items()},
     }
-    lines = render_mapping({key: _plain(value) for key, value in values.items() if value is not None}, 0)
-    return "\n".join((_HEADER.format(run=run.run_id), *lines)) + "\n"
+    return {key: _plain(value) for key, value in values.items() if value is not None}
 
 
 def parse_run(text: str, path: str) -> Run:

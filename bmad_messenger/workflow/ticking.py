@@ -51,17 +51,22 @@ def tick(engine: Engine) -> Tick:
     return Tick(tuple({run.run_id: run for run in advanced}.values()), tuple(errors))
 
 
+def until_over(engine: Engine, run_id: str) -> Run:
+    """Take one run on as messages come and times pass, until it is over."""
+    while True:
+        run = engine.advance(run_id)
+        if run.state.is_over:
+            return run
+        rest = _LONGEST_REST if run.due is None else (run.due - messages.now()).total_seconds()
+        _rest_until_change(engine, max(0.1, min(rest, _LONGEST_REST)), lambda: False)
+
+
 def serve(engine: Engine, report: Callable[[Tick], None], stop: threading.Event) -> None:
     """Tick whenever files change or a time has come, until `stop` is set; a step in hand is finished first."""
     while not stop.is_set():
-        report(tick(engine))
-        deadline = time.monotonic() + _rest(engine)
-        looks = changes(engine.messenger.project.folder, deadline)
-        next(looks)  # the first comes at once
         before = _stamp(engine)
-        for _ in looks:
-            if stop.is_set() or _stamp(engine) != before:
-                break
+        report(tick(engine))
+        _rest_until_change(engine, _rest(engine), stop.is_set, before)
 
 
 def _triggered(engine: Engine, errors: list[MessengerError]) -> Iterator[str]:
@@ -121,6 +126,16 @@ def _may_have_come(engine: Engine, waits_for: Mapping[str, Any]) -> bool:
     return False
 
 
+def _rest_until_change(
+    engine: Engine, seconds: float, is_stopped: Callable[[], bool], before: tuple[int, ...] | None = None
+) -> None:
+    """Do nothing until a message was sent or closed, the time is over, or one is stopped."""
+    before = before or _stamp(engine)
+    for _ in changes(engine.messenger.project.folder, time.monotonic() + seconds):
+        if is_stopped() or _stamp(engine) != before:
+            return
+
+
 def _rest(engine: Engine) -> float:
     """The seconds until the next run is due."""
     dues = [head.due for head in engine.runs.heads() if isinstance(head, Head) and head.due is not None]
@@ -129,10 +144,9 @@ def _rest(engine: Engine) -> float:
 
 
 def _stamp(engine: Engine) -> tuple[int, ...]:
-    """What changes when somebody sends, closes or edits."""
-    project = engine.messenger.project
+    """What changes when somebody sends, reads, closes or edits a message, or begins a run."""
     found = []
-    for path in (project.queue, engine.runs.folder, project.archive):
+    for path in (engine.messenger.project.queue, engine.runs.folder):
         with suppress(OSError):
             found.append(path.stat().st_mtime_ns)
     return tuple(found)

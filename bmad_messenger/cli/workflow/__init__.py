@@ -1,0 +1,1 @@
+"""The group `workflow`: workflows, and their runs."""

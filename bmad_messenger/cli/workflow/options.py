@@ -1,0 +1,20 @@
+"""The arguments and options that several of the group's commands share."""
+
+from typing import Annotated
+
+import typer
+
+from bmad_messenger.cli.workflow import complete
+
+RunId = Annotated[
+    str,
+    typer.Argument(metavar="RUN", help="A run's id, or any beginning or end of it.", autocompletion=complete.run_ids),
+]
+WorkflowName = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="A workflow's name, or its file.", autocompletion=complete.workflow_names),
+]
+Wait = Annotated[bool, typer.Option("--wait", help="Stay until the run is over.")]
+Changed = Annotated[
+    bool, typer.Option("--changed", help="Go on with the workflow as it is now, where it was changed since.")
+]
