@@ -117,6 +117,11 @@ def parameters_of(task: Callable[..., Any]) -> dict[str, Parameter]:
     return found
 
 
+def summary_of(task: Callable[..., Any]) -> str:
+    """What a task is for: the first sentence of its docstring."""
+    return (inspect.getdoc(task) or "").split("\n")[0].partition(" (reference")[0].removesuffix(".")
+
+
 def check_all(messenger: Messenger, elements: Sequence[ExecElement]) -> list[Outcome]:
     """What each step would do; nothing is done.
 

@@ -1,0 +1,171 @@
+"""`workflow list`, `show`, `tasks`, `validate`, `schema` and `new`: the workflows there are, and writing one."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bmad_messenger.cli.errors import warn
+from bmad_messenger.cli.options import Json, Project
+from bmad_messenger.cli.output import write, write_json, write_lines, write_table
+from bmad_messenger.cli.workflow.options import WorkflowName
+from bmad_messenger.cli.workflow.text import what_of
+from bmad_messenger.errors import InvalidError, MessengerError, Problem
+from bmad_messenger.messenger import Messenger
+from bmad_messenger.workflow.checking import problems_in
+from bmad_messenger.workflow.library import Library
+from bmad_messenger.workflow.model import Workflow
+from bmad_messenger.workflow.parameters import flag_of
+
+
+def list_workflows(as_json: Json = False, project: Project = None) -> None:
+    """List the workflows: the project's own, and those that come with the program.
+
+    \b
+    Example:
+      bmad-messenger workflow list
+    """
+    library = Library(Messenger.open(project, report=warn).project)
+    found: list[tuple[str, str, str]] = []
+    for name, path in sorted(library.files().items()):
+        try:
+            workflow, _ = library.read(name)
+            found.append((name, library.name(path), workflow.description))
+        except MessengerError as error:
+            warn(error.problem._replace(severity="warning"))
+    if as_json:
+        write_json({"workflows": [{"name": name, "file": file, "description": text} for name, file, text in found]})
+    else:
+        write_table(("workflow", "file", "description"), found, empty="No workflows.")
+
+
+def show(name: WorkflowName, as_json: Json = False, project: Project = None) -> None:
+    """Show a workflow: its parameters and its steps.
+
+    \b
+    Example:
+      bmad-messenger workflow show full-cycle
+    """
+    workflow, source = Library(Messenger.open(project, report=warn).project).read(name)
+    if as_json:
+        write_json({"file": workflow.path, **source.document.value})
+        return
+    write_lines([f"{workflow.name}: {workflow.description}", f"file: {workflow.path}"])
+    rows = [
+        (flag_of(one), str(schema.get("type", "")), _default(schema), schema.get("description", ""))
+        for one, schema in workflow.params.items()
+    ]
+    write_table(("parameter", "type", "default", "description"), rows, empty="It takes no parameters.")
+    steps = [(step.id, what_of(step), ", ".join(step.needs), _condition(step.when)) for step in workflow.all_steps]
+    write_table(("step", "does", "after", "when"), steps, empty="")
+
+
+def tasks(as_json: Json = False, project: Project = None) -> None:
+    """List the tasks that a step can `exec`, with their parameters; those of plugins, too.
+
+    \b
+    Example:
+      bmad-messenger workflow tasks
+    """
+    from bmad_messenger.tasks import parameters_of, summary_of, tasks_of
+
+    found = [(name, summary_of(task), parameters_of(task)) for name, task in tasks_of(Messenger.open(project)).items()]
+    if as_json:
+        documents = [
+            {
+                "name": name,
+                "description": text,
+                "parameters": [
+                    {"name": one, "kind": takes.kind, "required": takes.is_required} for one, takes in given.items()
+                ],
+            }
+            for name, text, given in found
+        ]
+        write_json({"tasks": documents})
+        return
+    rows = [
+        (name, ", ".join(f"{one}*" if t.is_required else one for one, t in g.items()), text) for name, text, g in found
+    ]
+    write_table(("task", "parameters (* needed)", "description"), rows, empty="No tasks.")
+
+
+def validate(
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILE...]", help="Workflows; by default all that there are.")
+    ] = None,
+    as_json: Json = False,
+    project: Project = None,
+) -> None:
+    """Check workflows: form, steps, expressions, tasks, agents, routes and payloads; every error with its place.
+
+    \b
+    Example:
+      bmad-messenger workflow validate _bmad-output/messenger/workflows/release.yaml
+    """
+    messenger = Messenger.open(project, report=warn)
+    library = Library(messenger.project)
+    paths = [Path(os.path.abspath(file)) for file in files or ()] or [*library.files().values()]
+    problems: list[Problem] = []
+    for path in paths:
+        try:
+            problems += problems_in(*library.read_file(path), messenger, library)
+        except MessengerError as error:
+            problems += error.problems or (error.problem,)
+    if as_json:
+        write_json({"problems": [problem.to_mapping() for problem in problems]})
+    else:
+        word = "workflow is" if len(paths) == 1 else "workflows are"
+        write_lines([str(one) for one in problems], empty=f"{len(paths)} {word} valid.")
+    if problems:
+        raise typer.Exit(InvalidError.exit_code)
+
+
+def schema(as_json: Json = False, project: Project = None) -> None:
+    """Print the JSON Schema of a workflow, for editors; it knows the tasks of plugins.
+
+    \b
+    Example:
+      bmad-messenger workflow schema > workflow.schema.json
+    """
+    from bmad_messenger.workflow.editor_schema import schema_for
+
+    document = schema_for(Messenger.open(project, report=warn))
+    if as_json:
+        write_json(document)
+    else:
+        import json
+
+        write(f"{json.dumps(document, indent=2, ensure_ascii=False)}\n")
+
+
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is called.")],
+    as_json: Json = False,
+    project: Project = None,
+) -> None:
+    """Write a new workflow to start from, with comments that say what can stand where.
+
+    \b
+    Example:
+      bmad-messenger workflow new release
+    """
+    from bmad_messenger.workflow.starting_point import write_new
+
+    messenger = Messenger.open(project, report=warn)
+    file = messenger.project.name(write_new(messenger, name))
+    if as_json:
+        write_json({"name": name, "file": file})
+    else:
+        write_lines([file])
+
+
+def _default(schema: Mapping[str, Any]) -> str:
+    from bmad_messenger.yaml.render import render_inline
+
+    return render_inline(schema["default"]) if "default" in schema else "(needed)"
+
+
+def _condition(when: str | bool) -> str:
+    return "" if when is True else str(when)
