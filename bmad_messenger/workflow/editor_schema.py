@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from copy import deepcopy
 from typing import Any, Final
 
 from bmad_messenger.messenger import Messenger
-from bmad_messenger.schemas import read_schema
+from bmad_messenger.shipped import shipped
 from bmad_messenger.tasks import Parameter, parameters_of, summary_of, tasks_of
 
 _EXPRESSION: Final = {"type": "string", "pattern": r"\{\{"}
@@ -16,7 +16,7 @@ _TYPES: Final = {"str": ["string", "number", "boolean"], "int": "integer", "floa
 
 def schema_for(messenger: Messenger) -> dict[str, Any]:
     """The schema; where a value is an expression, nothing else is asked of it."""
-    schema: dict[str, Any] = deepcopy(dict(read_schema("workflow")))
+    schema: dict[str, Any] = json.loads(shipped("schemas/workflow.schema.json").read_text("utf-8"))
     step = schema["$defs"]["step"]
     found = tasks_of(messenger)
     step["properties"]["exec"]["anyOf"] = [

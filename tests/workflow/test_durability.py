@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from bmad_messenger import Messenger
-from bmad_messenger.errors import NotFoundError
 from bmad_messenger.workflow.engine import Engine
-from bmad_messenger.workflow.run import Run, State
+from bmad_messenger.workflow.run import Run
 from tests.test_faults import WRITING, Calls
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")

@@ -16,7 +16,6 @@ from bmad_messenger.errors import InvalidError, MessengerError, Problem
 from bmad_messenger.messenger import Messenger
 from bmad_messenger.workflow.checking import problems_in
 from bmad_messenger.workflow.library import Library
-from bmad_messenger.workflow.model import Workflow
 from bmad_messenger.workflow.parameters import flag_of
 
 
