@@ -43,6 +43,7 @@ class Config:
     disabled_plugins: frozenset[str] = frozenset()
     plugin_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
+    allowed_commands: tuple[str, ...] = ()
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Config:
@@ -60,6 +61,7 @@ class Config:
             disabled_plugins=frozenset(plugins.get("disable") or ()),
             plugin_settings={name: settings or {} for name, settings in plugins.items() if name != "disable"},
             variables={key: str(value) for key, value in (mapping.get("variables") or {}).items()},
+            allowed_commands=tuple((mapping.get("commands") or {}).get("allow") or ()),
         )
 
     def require_agent(self, name: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
+from bmad_messenger.command_task import run_command
 from bmad_messenger.errors import InvalidError, MessengerError, Problem, UsageError
 from bmad_messenger.findings import show
 from bmad_messenger.inbox import Wanted
@@ -75,7 +76,11 @@ def receive_message(
     return Delivery(value, lambda: messenger.mark_read(agent, ids) if ids else None)
 
 
-BUILT_IN: Final[Mapping[str, Callable[..., Any]]] = {"send-message": send_message, "receive-message": receive_message}
+BUILT_IN: Final[Mapping[str, Callable[..., Any]]] = {
+    "send-message": send_message,
+    "receive-message": receive_message,
+    "run-command": run_command,
+}
 
 
 def tasks_of(messenger: Messenger) -> dict[str, Callable[..., Any]]:

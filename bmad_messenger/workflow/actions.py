@@ -17,9 +17,9 @@ from bmad_messenger.errors import InvalidError, MessengerError
 from bmad_messenger.exec_reader import ExecElement
 from bmad_messenger.message import Message, format_time, parse_time
 from bmad_messenger.messenger import Messenger
-from bmad_messenger.tasks import BUILT_IN, Delivery, perform
+from bmad_messenger.tasks import Delivery, perform
 from bmad_messenger.workflow.expressions import condition, filled
-from bmad_messenger.workflow.model import RECEIVE, SEND, Step, seconds_of
+from bmad_messenger.workflow.model import QUICK_TASKS, RECEIVE, SEND, Step, seconds_of
 from bmad_messenger.workflow.run import State
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def deliver(messenger: Messenger, outputs: Mapping[str, Any]) -> None:
 def _exec(doing: Doing) -> Done:
     path, line, column = doing.place
     params = doing.filled(doing.step.params)
-    if doing.step.what in BUILT_IN:  # what these are given ends in a file
+    if doing.step.what in QUICK_TASKS:  # what these are given ends in a file
         params = doing.masked(params)
     if doing.step.what == SEND:
         params.setdefault("idempotency_key", doing.key)

@@ -26,7 +26,7 @@ def schema_for(messenger: Messenger) -> dict[str, Any]:
         "type": [*messenger.types.names],
         "type_filter": [*messenger.types.names],
         "route": [*messenger.routes.by_id],
-        **dict.fromkeys(("agent", "from_agent", "to_agent"), [*messenger.config.agents]),
+        **{name: [*messenger.config.agents] for name in ("agent", "from_agent", "to_agent")},
     }
     step["allOf"] = [
         {

@@ -16,10 +16,9 @@ from bmad_messenger.findings import Source, report
 from bmad_messenger.message import Draft, format_time
 from bmad_messenger.messenger import Messenger
 from bmad_messenger.schemas import validator_of, violations
-from bmad_messenger.tasks import BUILT_IN
 from bmad_messenger.workflow.actions import Doing, Done, Waits, act, deliver
 from bmad_messenger.workflow.expressions import Unfinished, condition, filled, truth
-from bmad_messenger.workflow.model import Step, Workflow, seconds_of
+from bmad_messenger.workflow.model import QUICK_TASKS, Step, Workflow, seconds_of
 from bmad_messenger.workflow.run import Attempt, Run, State, StepRun
 
 if TYPE_CHECKING:
@@ -121,7 +120,7 @@ class Progress:
         if not places:
             return
         self._write()
-        slow = [place for place in places if place.step.kind == "exec" and place.step.what not in BUILT_IN]
+        slow = [place for place in places if place.step.kind == "exec" and place.step.what not in QUICK_TASKS]
         for place in places:
             if place not in slow:
                 self._record(place, self._outcome(place, self.messenger))
