@@ -14,9 +14,9 @@ from bmad_messenger.command_task import run_command
 from bmad_messenger.errors import InvalidError, MessengerError, Problem, UsageError
 from bmad_messenger.findings import show
 from bmad_messenger.inbox import Wanted
-from bmad_messenger.message import ALL, Draft
+from bmad_messenger.message import ALL, Draft, Status
 from bmad_messenger.messenger import Messenger
-from bmad_messenger.outbox import priority_of, read_payload, time_of
+from bmad_messenger.outbox import priority_of, read_payload, status_of, time_of
 from bmad_messenger.yaml.parse import resolve
 
 if TYPE_CHECKING:
@@ -76,9 +76,24 @@ def receive_message(
     return Delivery(value, lambda: messenger.mark_read(agent, ids) if ids else None)
 
 
+def close_message(
+    messenger: Messenger, *, message_id: str, status: str = "done", note: str | None = None
+) -> dict[str, Any]:
+    """Close a message: it leaves the queue for the archive; one that is closed already stays as it is.
+
+    Returns:
+        The message under the file's keys, in its final state.
+    """
+    found = messenger.get(message_id)
+    if not found.status.is_closed:
+        found = messenger.close(found.message_id, status=status_of(status) or Status.DONE, note=note)[0]
+    return found.to_mapping()
+
+
 BUILT_IN: Final[Mapping[str, Callable[..., Any]]] = {
     "send-message": send_message,
     "receive-message": receive_message,
+    "close-message": close_message,
     "run-command": run_command,
 }
 

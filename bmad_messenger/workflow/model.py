@@ -18,7 +18,7 @@ INBOX: Final = "inbox"
 
 RECEIVE: Final = "receive-message"
 SEND: Final = "send-message"
-QUICK_TASKS: Final = (SEND, RECEIVE)
+QUICK_TASKS: Final = (SEND, RECEIVE, "close-message")
 """The tasks that only touch the queue: they are done one after the other, and what they are given ends in a file."""
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
