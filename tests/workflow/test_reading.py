@@ -1,0 +1,87 @@
+"""Tests of `bmad_messenger.workflow.reading`: what is wrong with a workflow by itself, each with its place."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from bmad_messenger.workflow.reading import problems_of, read_workflow
+
+STEP = "  - id: {0}\n    exec: send-message\n"
+TWO = f"name: two\nsteps:\n{STEP.format('a')}{STEP.format('b')}"
+
+
+def needs_of(text: str) -> dict[str, tuple[str, ...]]:
+    workflow, _ = read_workflow(text, "w.yaml")
+    return {step.id: step.needs for step in workflow.all_steps}
+
+
+def test_a_step_needs_the_one_above() -> None:
+    assert needs_of(TWO) == {"a": (), "b": ("a",)}
+
+
+def test_a_step_that_names_its_needs_needs_these_alone() -> None:
+    assert needs_of(TWO + "    needs: []\n")["b"] == ()
+    assert needs_of(f"{TWO}{STEP.format('c')}    needs: a\n")["c"] == ("a",)
+
+
+def test_a_step_needs_those_that_it_reads() -> None:
+    text = f"{TWO}{STEP.format('c')}    needs: []\n    when: steps.a.message_id == steps.b.message_id\n"
+
+    assert set(needs_of(text)["c"]) == {"a", "b"}
+
+
+def test_a_workflow_with_an_agent_begins_with_its_messages() -> None:
+    assert needs_of("agent: pm\n" + TWO) == {"inbox": (), "a": ("inbox",), "b": ("a",)}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("name: x\n", "w.yaml:1:1: steps: required, but missing"),
+        ("name: X y\nsteps:\n" + STEP.format("a"), "w.yaml:1:1: name: wanted a name of lower-case letters"),
+        (TWO + "    needz: a\n", "w.yaml:7:5: steps[1]: unknown key `needz`: did you mean `needs`?"),
+        (TWO + "    ask: {question: x}\n", "w.yaml:5:5: steps[1]: wanted either `exec` or `ask`"),
+        (TWO + "    needs: c\n", 'w.yaml:7:5: there is no step "c" here'),
+        (TWO + "    timeout: 3 days\n", "w.yaml:7:5: steps[1].timeout: wanted a number or a time span"),
+        (TWO + "    as: item\n", "steps[1]"),
+        (TWO.replace("id: b", "id: a"), 'w.yaml:5:5: the step id "a" is taken'),
+        (TWO.replace("id: a\n", "id: a\n    needs: b\n"), "a needs b, which needs a"),
+        (TWO + "    when: steps.c.x\n", 'reads the step "c", which there is not; there are a, b'),
+        (TWO + "    when: steps.b.x\n", 'reads the step "b", which has not ended by then'),
+        (TWO + "    when: nope\n", 'reads "nope", which there is not'),
+        (TWO + "    when: params.x\n", 'reads the parameter "x", which there is not'),
+        (TWO + "    when: secrets.X\n", 'reads the secret "X", which there is not'),
+        (TWO + "    when: a ==\n", "is no expression"),
+        (TWO + "    with: {a: ['{{ a b }}']}\n", "w.yaml:7:16: `{{ a b }}` is no expression"),
+        ("params: {n: {type: integer, default: x}}\n" + TWO, "w.yaml:1:29: params.n.default: wanted a whole number"),
+        ("params: {n: {type: nonsense}}\n" + TWO, "w.yaml:1:14: params.n.type"),
+        ("outputs: {n: {value: '{{ steps.z.x }}'}}\n" + TWO, 'reads the step "z"'),
+        (TWO + "finally:\n" + STEP.format("z") + "    needs: a\n", 'there is no step "a" here'),
+        (TWO + "    when: steps.z.x\nfinally:\n" + STEP.format("z"), "which has not ended by then"),
+        ("name: [\n", "w.yaml:"),
+        ("", "w.yaml: wanted a mapping, found null"),
+        ("- a\n", "w.yaml:1:1"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place(text: str, problem: str) -> None:
+    found = problems_of(text, "w.yaml")
+
+    assert any(problem in str(one) for one in found), [str(one) for one in found]
+
+
+def test_everything_that_is_wrong_is_told_at_once() -> None:
+    text = TWO + "    when: steps.c.x\n    needs: [d]\n    with: {a: '{{ nope }}'}\n"
+
+    assert len(problems_of(text, "w.yaml")) == 3
+
+
+def test_five_hundred_steps_are_read_in_a_second() -> None:
+    step = "  - id: s{0}\n    exec: send-message\n    when: steps.s{1}.message_id != '{0}'\n"
+    text = f"name: big\nsteps:\n{STEP.format('s0')}" + "".join(step.format(n, n - 1) for n in range(1, 500))
+    start = time.process_time()
+
+    read_workflow(text, "w.yaml")
+
+    assert time.process_time() - start < 1
