@@ -142,6 +142,14 @@ def find_project(start: Path | str | None = None) -> Project:
     )
 
 
+def project_of(file: Path) -> Project | None:
+    """The project whose messenger's folder a file lies in, wherever the working directory is; None where in none."""
+    for folder in file.parents:
+        if folder.name == "messenger" and folder.parent.name == "_bmad-output":
+            return Project(folder.parent.parent)
+    return None
+
+
 def _roster(agents: Any) -> tuple[str, ...]:
     """A list of agents replaces the reference's; `{add: […], remove: […]}` changes it."""
     if agents is None:

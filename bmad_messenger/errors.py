@@ -158,6 +158,12 @@ class WaitTimeoutError(MessengerError):
     code = "timeout"
 
 
+class ConflictError(DamagedError):
+    """A merge left its conflict in a file, and somebody has to decide."""
+
+    code = "conflict"
+
+
 class GitError(DamagedError):
     """Git refused a command; what it had not done yet was not done."""
 

@@ -178,15 +178,33 @@ def sweep(folder: Path) -> list[Path]:
     Raises:
         OSError: where the file system refuses.
     """
+    dead = leftovers(folder)
+    for path in dead:
+        with suppress(FileNotFoundError):  # two may sweep at once
+            os.unlink(path)
+    return dead
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """The temporary files that dead processes left in `folder`; raises what `sweep` does."""
     try:
         names = sorted(os.listdir(folder))
     except (FileNotFoundError, NotADirectoryError):
         return []
-    dead = [name for name in names if (match := _TEMPORARY.fullmatch(name)) and not _is_running(int(match[1]))]
-    for name in dead:
-        with suppress(FileNotFoundError):  # two may sweep at once
-            os.unlink(folder / name)
-    return [folder / name for name in dead]
+    return [
+        folder / name for name in names if (match := _TEMPORARY.fullmatch(name)) and not is_running(int(match[1]))
+    ]
+
+
+def is_running(process: int) -> bool:
+    """Whether there is a process of this number on this machine."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
 
 
 def _write(path: str, content: bytes, mode: int | None, *, lasting: bool) -> None:
@@ -236,13 +254,3 @@ def _link(temporary: str, target: str) -> bool:
         linked = False
     os.unlink(temporary)
     return linked
-
-
-def _is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True

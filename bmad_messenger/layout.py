@@ -13,7 +13,7 @@ from bmad_messenger.errors import StorageError
 from bmad_messenger.files import make_folder, publish
 
 SCHEMA_NAME: Final = "queue.schema.json"
-_IGNORE_NAME: Final = ".gitignore"
+IGNORE_NAME: Final = ".gitignore"
 
 _QUEUE: Final = f"""\
 # yaml-language-server: $schema={SCHEMA_NAME}
@@ -22,13 +22,10 @@ _QUEUE: Final = f"""\
 messages: []
 """
 
-_IGNORED: Final = """\
-# Local to this clone: locks, half-written files, what was seen.
-.*.lock
-.*.lock.holder
-.*.journal
-.*.tmp
-"""
+LOCAL_FILES: Final = (".*.lock", ".*.lock.holder", ".*.journal", ".*.tmp")
+"""The names of files that are local to a clone."""
+
+_IGNORED: Final = "\n".join(("# Local to this clone: locks, half-written files, what was seen.", *LOCAL_FILES, ""))
 
 
 def ignore_local(project: Project) -> bool:
@@ -37,8 +34,21 @@ def ignore_local(project: Project) -> bool:
     Raises:
         OSError: where the file system refuses.
     """
-    path = project.folder / _IGNORE_NAME
+    path = project.folder / IGNORE_NAME
     return not os.path.lexists(path) and publish(path, _IGNORED.encode(), replace=False)
+
+
+def not_ignored(text: str) -> list[str]:
+    """The lines that a `.gitignore` of the messenger's folder lacks."""
+    lines = {line.strip() for line in text.splitlines()}
+    return [line for line in LOCAL_FILES if line not in lines]
+
+
+def schema_text() -> str:
+    """The schema of the queue, for editors, as this version of the program has it."""
+    from bmad_messenger.schemas import read_schema
+
+    return json.dumps(read_schema("queue"), indent=2, ensure_ascii=False) + "\n"
 
 
 def make_layout(project: Project) -> Sequence[Path]:
@@ -47,8 +57,6 @@ def make_layout(project: Project) -> Sequence[Path]:
     Raises:
         StorageError, NotPermittedError: where the file system refuses.
     """
-    from bmad_messenger.schemas import read_schema
-
     made = []
     try:
         for folder in (project.folder, project.archive):
@@ -56,9 +64,9 @@ def make_layout(project: Project) -> Sequence[Path]:
                 make_folder(folder)
                 made.append(folder)
         if ignore_local(project):
-            made.append(project.folder / _IGNORE_NAME)
+            made.append(project.folder / IGNORE_NAME)
         contents: dict[Path, Callable[[], str]] = {
-            project.folder / SCHEMA_NAME: lambda: json.dumps(read_schema("queue"), indent=2, ensure_ascii=False) + "\n",
+            project.folder / SCHEMA_NAME: schema_text,
             project.queue: lambda: _QUEUE,
         }
         for path, content in contents.items():

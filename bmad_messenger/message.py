@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum, IntEnum
@@ -42,6 +42,10 @@ KEY_ORDER: Final = (
     "payload",
 )
 """The keys of a message in the file, in their order (reference: Queue File Structure)."""
+
+
+SUMMARIES: Final = ("context_summary", "summary", "message", "question", "issue", "topic")
+"""The payload's fields that tell what a message is about, in one sentence; the first of them that is there does."""
 
 
 class Priority(IntEnum):
@@ -187,6 +191,17 @@ class Draft:
     idempotency_key: str | None = None
 
 
+def summary_key(payload: Mapping[str, Any]) -> str | None:
+    """The payload's field that tells what the message is about, if it has one that says something."""
+    return next((key for key in SUMMARIES if isinstance(payload.get(key), str) and payload[key].strip()), None)
+
+
+def summary_of(message: Message) -> str:
+    """What a message is about, on one line: its summary, or else the first text of its payload."""
+    key = summary_key(message.payload)
+    return " ".join((next(_texts(message.payload), "") if key is None else message.payload[key]).split())
+
+
 def now() -> datetime:
     """The current time in UTC, to the second, as the file keeps it."""
     return datetime.now(UTC).replace(microsecond=0)
@@ -210,3 +225,13 @@ def message_id(created: datetime, suffix: str) -> str:
 
 def _optional_time(text: str | None) -> datetime | None:
     return None if text is None else parse_time(text)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """The texts in a value that say something, in their order."""
+    if isinstance(value, str):
+        if value.strip():
+            yield value
+    elif isinstance(value, Mapping | list):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(item)

@@ -69,9 +69,21 @@ def check_route(message: Message, routes: Routes, config: Config) -> tuple[Probl
     return tuple(broken.problem for broken in _broken_routes(message, routes, config))
 
 
+def artifact_paths(message: Message, types: MessageTypes, routes: Routes) -> Iterator[tuple[FieldPath, str]]:
+    """The text of each artifact path in the payload, with the path of its field.
+
+    Raises:
+        InvalidError: where there is no such type any more.
+    """
+    fields: dict[str, Any] = dict(types.schema_of(message.type).get("properties", {}))
+    if message.route is not None and message.route in routes.by_id:
+        fields.update(routes.by_id[message.route].payload)
+    yield from _marked({"properties": fields}, message.payload, ("payload",))
+
+
 def _stray_paths(message: Message, root: Path, types: MessageTypes, routes: Routes) -> Iterator[Broken]:
     hint = "name a file inside the project, relative to its folder"
-    for at, text in _artifact_paths(message, types, routes):
+    for at, text in artifact_paths(message, types, routes):
         if not _is_url(text) and not _stays_inside(text, root):
             found = f"{show_path(at)}: {show(text)} leads out of the project"
             yield Broken(at, Problem(found, hint, code="artifact-path"))
@@ -108,7 +120,7 @@ def _broken_practices(message: Message, root: Path, types: MessageTypes, routes:
     if message.priority is Priority.CRITICAL and message.type in _NEVER_CRITICAL:
         found = f"a {message.type} with priority critical"
         yield _warning(2, ("priority",), found, "reserve critical for true blockers")
-    for at, text in _artifact_paths(message, types, routes):
+    for at, text in artifact_paths(message, types, routes):
         if _is_body(text):
             found = f"{show_path(at)}: a text stands where a path belongs"
             yield _warning(3, at, found, "save it to a file and name its path")
@@ -127,14 +139,6 @@ def _warning(number: int, at: FieldPath, found: str, hint: str) -> Broken:
 
 def _is_blank(value: Any) -> bool:
     return not value or (isinstance(value, str) and not value.strip())
-
-
-def _artifact_paths(message: Message, types: MessageTypes, routes: Routes) -> Iterator[tuple[FieldPath, str]]:
-    """The text of each artifact path in the payload, with the path of its field."""
-    fields: dict[str, Any] = dict(types.schema_of(message.type).get("properties", {}))
-    if message.route is not None and message.route in routes.by_id:
-        fields.update(routes.by_id[message.route].payload)
-    yield from _marked({"properties": fields}, message.payload, ("payload",))
 
 
 def _marked(schema: Any, value: Any, path: FieldPath) -> Iterator[tuple[FieldPath, str]]:

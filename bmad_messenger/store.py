@@ -5,23 +5,26 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 from bmad_messenger import message as messages
 from bmad_messenger.archive import Archive
 from bmad_messenger.config import Config, Project
 from bmad_messenger.errors import InvalidError, MessengerError, NotFoundError, Problem
-from bmad_messenger.message import ID_PATTERN, Message
+from bmad_messenger.message import ID_PATTERN, Message, Status
 from bmad_messenger.queue.edit import as_item
 from bmad_messenger.queue.file import QueueFile, Snapshot
 from bmad_messenger.queue.text import QueueText, scan
-from bmad_messenger.queue.view import Check, QueueView, checked_view, holds_nothing, trusted_view
+from bmad_messenger.queue.view import ADOPTED, Check, QueueView, checked_view, holds_nothing, trusted_view
 from bmad_messenger.yaml.parse import parse
 
-_OWN_ID: Final = re.compile(rf"\bmessage_id[\"']?[ \t]*:[ \t]*[\"']?({ID_PATTERN.pattern})(?![0-9a-f])")
+OWN_ID: Final = re.compile(rf"\bmessage_id[\"']?[ \t]*:[ \t]*[\"']?({ID_PATTERN.pattern})(?![0-9a-f])")
+
+_CLOSED: Final = tuple(status.value for status in Status if status.is_closed)
+_ATTEMPTS: Final = 5
 
 Report = Callable[[Problem], None]
 """Takes each problem once, as it is found."""
@@ -45,31 +48,49 @@ class Store:
         self.queue = QueueFile(project, config.limits, flavour)
         self.archive = Archive(project.archive, project.name(project.archive))
         self._make_check, self.report = check, report
+        self._archive_decides = "archive" not in config.disabled_plugins
 
-    def view(self, snapshot: Snapshot | None = None) -> QueueView:
+    def view(self, snapshot: Snapshot | None = None, *, attempts: int = _ATTEMPTS) -> QueueView:
         """What the queue holds now, or held in `snapshot`; what is wrong with it is reported.
+
+        Args:
+            snapshot: the queue as it was read.
+            attempts: how often to look again where the queue is written while it is compared with the journal.
 
         Raises:
             DamagedError: where the borders of its messages can't be told.
         """
-        snapshot = snapshot or self.queue.read()
+        snapshot = snapshot or self.queue.settled()
         known, is_latest = self.queue.journal.recall(snapshot.digest)
         if known or holds_nothing(snapshot.text):
             view = trusted_view(snapshot.text, self.queue.name)
         else:
-            view = checked_view(snapshot.text, self.queue.name, self._check)
+            view = checked_view(snapshot.text, self.queue.name, self.check)
         if not is_latest:
-            view = self._compared(view, snapshot)
+            view = self._compared(view, snapshot, attempts)
         for problem in view.problems:
             self.report(problem)
         return view
 
     def missing(self, view: QueueView) -> list[str]:
         """The ids of the messages that this clone's queue held, that nobody closed, and that are gone from it."""
-        ids = view.ids()
-        gone = sorted(one for one in self.queue.journal.held() if view.lacks(one, ids))
-        archived = (self._read_archive(message_id) for message_id in gone)
-        return [message.message_id for message in archived if message is not None and not message.status.is_closed]
+        retyped = {message.message_id for message in self.retyped(view).values()}
+        return [message.message_id for message in self._gone(view) if message.message_id not in retyped]
+
+    def retyped(self, view: QueueView) -> dict[int, Message]:
+        """The messages without an id, by index, that are gone from the queue with their ids.
+
+        That is what a save does to a message that was typed in, and adopted while its text was open in an editor.
+        """
+        found: dict[int, Message] = {}
+        gone = self._gone(view) if view.incomplete else []
+        for index in sorted(view.incomplete):
+            typed = view.mapping(index)
+            first = next((one for one in gone if _says_the_same(typed, one)), None)
+            if first is not None:
+                gone.remove(first)
+                found[index] = first
+        return found
 
     def archived_item(self, message_id: str) -> QueueText:
         """A message of the archive as a queue of one."""
@@ -108,6 +129,11 @@ class Store:
         if found is None:
             raise NotFoundError(f"there is no message {message_id}", hint="`bmad-messenger list` shows the open ones")
         return found
+
+    def place(self, message_id: str, view: QueueView) -> int | None:
+        """Where the message with this full id stands in the queue, valid or not; None where it does not."""
+        index = view.find(message_id)
+        return self._invalid(view).get(message_id) if index is None else index
 
     def by_key(self, key: str, view: QueueView) -> Message | None:
         """The message that was sent with this idempotency key, open or closed.
@@ -179,10 +205,14 @@ class Store:
         """The ids of the queue's invalid messages, as far as their text tells them, and where each stands."""
         queue = view.queue
         found = (
-            (index, _OWN_ID.search(queue.text, queue.starts[index], queue.limit(index)))
+            (index, OWN_ID.search(queue.text, queue.starts[index], queue.limit(index)))
             for index in sorted(view.invalid, reverse=True)
         )
         return {own[1]: index for index, own in found if own is not None}
+
+    def unreadable(self, message_id: str, view: QueueView) -> int | None:
+        """Where a message stands in the queue that is invalid, and whose id is certain all the same."""
+        return next((index for index in sorted(view.invalid) if view.queue.own_id(index) == message_id), None)
 
     def _require_valid(self, message_id: str, view: QueueView) -> None:
         index = None if view.find(message_id) is not None else self._invalid(view).get(message_id)
@@ -190,12 +220,14 @@ class Store:
             return
         first, limit = (view.queue.line(at) for at in (view.queue.starts[index], view.queue.limit(index)))
         is_last = view.queue.limit(index) == len(view.queue.text)
+        can_leave = self.unreadable(message_id, view) == index and self.archive.holds(message_id)
+        way_out = "let `bmad-messenger cancel` take it out" if can_leave else "delete it from the file"
         for problem in view.problems:
             if problem.severity == "error" and first <= (problem.line or 0) < limit + is_last:
                 message, hint, path, line, column, *_ = problem
                 raise InvalidError(
                     f"{message_id} is invalid: {message}",
-                    hint=f"{hint or 'mend it there'}; or delete it from the file",
+                    hint=f"{hint or 'mend it there'}; or {way_out}",
                     path=path,
                     line=line,
                     column=column,
@@ -208,30 +240,80 @@ class Store:
             self.report(error.problem._replace(severity="warning"))
             return None
 
-    def _compared(self, view: QueueView, snapshot: Snapshot) -> QueueView:
-        """The view, with what the journal misses in it; where nothing is wrong, the journal learns of the text."""
+    def _compared(self, view: QueueView, snapshot: Snapshot, attempts: int) -> QueueView:
+        """The view, with what journal and archive know better; where nothing is wrong, the journal learns of the text.
+
+        A message that the archive has as closed is closed, whatever an old text says that somebody saved.
+        """
         missing = self.missing(view)
-        if missing and self.queue.read().digest != snapshot.digest:
-            return self.view()  # the journal is ahead of this snapshot: somebody wrote meanwhile
-        if missing:
-            lost = tuple(
-                Problem(
-                    f"{message_id} was open and is gone from the queue",
-                    "`bmad-messenger sync --restore` brings it back, `bmad-messenger cancel` closes it",
-                    self.queue.name,
-                    code="missing",
-                    severity="warning",
-                )
-                for message_id in missing
-            )
-            return replace(view, problems=(*view.problems, *lost), is_clean=False)
+        ids = view.ids() if self._archive_decides else {}
+        closed = {index: one for one, index in ids.items() if self._is_archived_closed(one)}
+        if (missing or closed) and attempts and self._was_written_since(snapshot):
+            return self.view(attempts=attempts - 1)  # journal and archive are ahead
+        if missing or closed:
+            again = (self._standing_again(view, index, one) for index, one in closed.items())
+            lost = map(self._lost, missing)
+            problems = (*view.problems, *again, *lost)
+            return replace(view, problems=problems, closed=frozenset(closed), is_clean=False)
         if view.is_clean and snapshot.stamp is not None:
             self.queue.note(snapshot, tuple(view.ids().keys() - self.queue.journal.held()))
         return view
 
+    def _was_written_since(self, snapshot: Snapshot) -> bool:
+        """Whether a command wrote this text or another one while it was looked at, and may be at the next already."""
+        return self.queue.read().digest != snapshot.digest or self.queue.journal.recall(snapshot.digest)[1]
+
+    def _gone(self, view: QueueView) -> list[Message]:
+        """The open messages that this clone's queue held, and whose ids are gone from it."""
+        ids = view.ids()
+        gone = sorted(one for one in self.queue.journal.held() if view.lacks(one, ids))
+        archived = (self._read_archive(message_id) for message_id in gone)
+        return [message for message in archived if message is not None and not message.status.is_closed]
+
+    def _is_archived_closed(self, message_id: str) -> bool:
+        try:
+            text = self.archive.text(message_id) or ""
+        except MessengerError:  # what can't be read tells nothing; `validate` reports it
+            return False
+        if not any(word in text for word in _CLOSED):
+            return False
+        message = self._read_archive(message_id)
+        return message is not None and message.status.is_closed
+
+    def _standing_again(self, view: QueueView, index: int, message_id: str) -> Problem:
+        message = self.archive.read(message_id)
+        status = message.status.value if message else "closed"
+        return Problem(
+            f"{message_id} stands in the queue, and the archive has it as {status}",
+            "`bmad-messenger sync` takes it out; to send it again, delete its `message_id` line",
+            self.queue.name,
+            view.queue.line(view.queue.starts[index]),
+            view.queue.margin + 1,
+            code="closed",
+            severity="warning",
+        )
+
+    def _lost(self, message_id: str) -> Problem:
+        return Problem(
+            f"{message_id} was open and is gone from the queue",
+            "`bmad-messenger sync --restore` brings it back, `bmad-messenger cancel` closes it",
+            self.queue.name,
+            code="missing",
+            severity="warning",
+        )
+
     @cached_property
-    def _check(self) -> Check:
+    def check(self) -> Check:
+        """The judge of one message of the queue."""
         return self._make_check()
+
+
+def _says_the_same(typed: Mapping[str, Any], message: Message) -> bool:
+    """Whether a text without an id is what this message was before a command filled in what it lacked."""
+    whole = message.to_mapping()
+    return "message_id" not in typed and typed == {
+        key: value for key, value in whole.items() if key in typed or key not in ADOPTED
+    }
 
 
 def _key_digits(key: str) -> str:

@@ -12,7 +12,7 @@ from bmad_messenger import message as messages
 from bmad_messenger.errors import DamagedError, InvalidError, UsageError
 from bmad_messenger.inbox import Wanted
 from bmad_messenger.message import Message, Priority, Status
-from bmad_messenger.queue.edit import append, as_record, change, changed_item, merged, remove
+from bmad_messenger.queue.edit import append, as_comment, as_record, change, changed_item, merged, remove
 from bmad_messenger.queue.file import Change, Snapshot, host_name
 from bmad_messenger.queue.view import QueueView
 from bmad_messenger.store import Store
@@ -74,6 +74,7 @@ def adopt(store: Store, priority_of: Callable[[str], Priority]) -> list[Message]
 
     def edit(snapshot: Snapshot) -> Change[list[Message]]:
         view, created = store.view(snapshot), messages.now()
+        retyped = store.retyped(view)
         taken: set[str] = set()
         changes: dict[int, dict[str, Any]] = {}
         for index in sorted(view.incomplete):
@@ -84,6 +85,8 @@ def adopt(store: Store, priority_of: Callable[[str], Priority]) -> list[Message]
                 "created": messages.format_time(created),
                 "status": Status.PENDING.value,
             }
+            if index in retyped:
+                filled |= {key: value for key, value in retyped[index].to_mapping().items() if key in filled}
             whole = Message.from_mapping({**filled, **mapping})
             filled["message_id"] = whole.message_id or store.free_id(whole, view, taken)
             missing = {key: value for key, value in filled.items() if key not in mapping}
@@ -142,6 +145,8 @@ def mark_read(store: Store, agent: str, names: Sequence[str], roster: Collection
 def close(store: Store, ids: Sequence[str], status: Status, note: str | None, ask: Callable[[Leaving], None]) -> Effect:
     """Take messages out of the queue; one that is closed already is returned as it is.
 
+    One that is invalid can only be cancelled: its record, as it was sent, is closed, and keeps its text as a comment.
+
     Args:
         store: the messages.
         ids: their full ids.
@@ -163,10 +168,14 @@ def close(store: Store, ids: Sequence[str], status: Status, note: str | None, as
         leaving: list[tuple[Message, str]] = []
         indexes: list[int] = []
         for message_id in ids:
-            index = view.find(message_id)
+            index, remark = view.find(message_id), ""
             if index is not None:
                 indexes.append(index)
                 queue, at = view.queue, index
+            elif status is Status.CANCELLED and (broken := _broken(store, message_id, view)) is not None:
+                indexes.append(broken)
+                remark = as_comment(view.queue.item(broken))
+                queue, at = store.archived_item(message_id), 0
             else:
                 archived = store.get(message_id, view)
                 if archived.status.is_closed:
@@ -175,7 +184,7 @@ def close(store: Store, ids: Sequence[str], status: Status, note: str | None, as
                     continue
                 queue, at = store.archived_item(message_id), 0  # open, and lost from the queue
             message = Message.from_mapping(merged(queue.parse_item(at).value[0], final))
-            leaving.append((message, as_record(changed_item(queue, at, final), queue.margin)))
+            leaving.append((message, as_record(changed_item(queue, at, final), queue.margin) + remark))
             result.append(message)
         text = remove(view.queue, indexes) if indexes else None
         ask(leaving)
@@ -184,6 +193,13 @@ def close(store: Store, ids: Sequence[str], status: Status, note: str | None, as
         return Change(Effect(result, closed), text, left=left, is_clean=view.is_clean)
 
     return store.queue.update(edit)
+
+
+def _broken(store: Store, message_id: str, view: QueueView) -> int | None:
+    """Where an invalid message stands whose record, as it was sent, can be closed in its place."""
+    index = store.unreadable(message_id, view)
+    archived = store.archive.read(message_id) if index is not None else None
+    return None if archived is None or archived.status.is_closed else index
 
 
 def _require(closed: Message, status: Status) -> None:

@@ -23,7 +23,7 @@ _INTRODUCTION: Final = """\
 
 An `ID` is a message's id, or any beginning or end of it that only one message has: `a1b2` for `MSG-20250115-a1b2`.
 
-Every command of `bmad-messenger` takes these options, after its name:
+Every command of `bmad-messenger`, but for those that git calls, takes these options, after its name:
 
 | option | meaning |
 |---|---|
@@ -71,7 +71,7 @@ def _sections(program: typer.Typer, sections: Mapping[str, Mapping[str, str]], p
         yield f"## {prefix}: {title.lower()}\n" if prefix else f"## {title}\n"
         for name in names:
             yield from _command(
-                f"{prefix} {name}".strip(), group.commands[name], _COMMON_TO_OTHERS if prefix else _COMMON
+                f"{prefix} {name}".strip(), group.command_named(None, name), _COMMON_TO_OTHERS if prefix else _COMMON
             )
 
 

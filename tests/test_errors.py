@@ -18,6 +18,7 @@ EXIT_CODES = {
     "NotPermittedError": 6,
     "ThreadTooLongError": 6,
     "DamagedError": 7,
+    "ConflictError": 7,
     "GitError": 7,
     "StorageError": 7,
     "WaitTimeoutError": 8,

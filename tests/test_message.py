@@ -17,6 +17,8 @@ from bmad_messenger.message import (
     message_id,
     now,
     parse_time,
+    summary_key,
+    summary_of,
 )
 
 REFERENCE: dict[str, Any] = {
@@ -148,3 +150,22 @@ def test_an_id_ends_in_four_or_more_hex_digits(text: str) -> None:
 @pytest.mark.parametrize("text", ["MSG-20250115-a1b", "MSG-20250115-A1B2", "MSG-2025011-a1b2", "MSG-20250115-a1b2/.."])
 def test_other_texts_are_no_ids(text: str) -> None:
     assert not ID_PATTERN.fullmatch(text)
+
+
+@pytest.mark.parametrize(
+    ("payload", "summary"),
+    [
+        ({"artifact_path": "prd.md", "context_summary": "PRD\n  complete"}, "PRD complete"),
+        ({"message": " ", "question": "Which?"}, "Which?"),
+        ({"question": 5, "topic": "Cookies"}, "Cookies"),
+        ({"count": 2, "paths": ["", {"first": "a.md"}]}, "a.md"),
+        ({"count": 2}, ""),
+        ({}, ""),
+    ],
+)
+def test_a_message_is_about_its_summary_or_its_first_text(payload: dict[str, Any], summary: str) -> None:
+    assert summary_of(Message.from_mapping({**REFERENCE, "payload": payload})) == summary
+
+
+def test_a_payload_without_a_summary_has_no_field_for_it() -> None:
+    assert summary_key({"artifact_path": "prd.md"}) is None

@@ -1,42 +1,36 @@
-"""The agents: who they are, whom they may message, whether they are alive."""
+"""The agents: who they are and may become, whom they may message, when they were last alive."""
 
 from __future__ import annotations
 
 import sqlite3
 import time
+from typing import Final
 
 from bmad_messenger.btmsg import audit
-from bmad_messenger.btmsg.records import Agent, GraphNode, Health, ListedAgent, from_row
-from bmad_messenger.btmsg.roles import ADMIN, MANAGER, ROLES, TIERS, RefusedError, require, who_may
+from bmad_messenger.btmsg.records import Agent, ListedAgent, from_row, whole_number
+from bmad_messenger.btmsg.roles import ADMIN, MANAGER, ROLES, TIERS, RefusedError, may, require, who_may
 from bmad_messenger.btmsg.times import now
-from bmad_messenger.btmsg.unread import unread_count
 from bmad_messenger.errors import InvalidError, NotFoundError
 
-STATUSES = ("active", "sleeping", "stopped")
+STATUSES: Final = ("active", "sleeping", "stopped")
 
-_AGENTS = """
+_NEWCOMER: Final = "project"
+"""The role of an agent that is registered without one."""
+_CHANGE_POSITION: Final = "change the role, tier or group of an agent"
+
+_SECOND: Final = """CASE WHEN typeof(timestamp) IN ('integer', 'real') THEN timestamp
+                        ELSE strftime('%s', CAST(timestamp AS TEXT)) END"""
+"""The Unix time of a heartbeat, also where another program wrote it as a date; NULL where it is no time."""
+
+SELECT: Final = """
     SELECT a.id, a.name, a.role, a.group_id, a.tier, a.model, coalesce(a.status, 'stopped') AS status,
            a.cwd, a.last_active_at, a.created_at
     FROM agents a"""
 
 
-def listed(connection: sqlite3.Connection, group_id: str | None = None) -> list[ListedAgent]:
-    """The agents of a group, or all, management first."""
-    rows = connection.execute(
-        f"{_AGENTS} WHERE :group IS NULL OR a.group_id = :group ORDER BY a.tier, a.role, a.name, a.rowid",
-        {"group": group_id},
-    ).fetchall()
-    return [with_unread(connection, from_row(Agent, row)) for row in rows]
-
-
-def with_unread(connection: sqlite3.Connection, agent: Agent) -> ListedAgent:
-    """The agent as lists show it."""
-    return ListedAgent(*agent, unread_count=unread_count(connection, agent.id))
-
-
 def find(connection: sqlite3.Connection, agent_id: str) -> Agent | None:
     """The agent with this id."""
-    row = connection.execute(f"{_AGENTS} WHERE a.id = ?", (agent_id,)).fetchone()
+    row = connection.execute(f"{SELECT} WHERE a.id = ?", (agent_id,)).fetchone()
     return row and from_row(Agent, row)
 
 
@@ -57,55 +51,62 @@ def register(
     actor: Agent | None,
     agent_id: str,
     *,
-    name: str | None = None,
-    role: str = "project",
     group_id: str,
+    role: str | None = None,
+    name: str | None = None,
     tier: int | None = None,
     model: str | None = None,
     cwd: str | None = None,
 ) -> Agent:
     """Make or renew an agent, active from now on, and link it: tier 1 among itself, managers with their group.
 
-    An agent that registers again unchanged keeps its contacts as they are, so what was denied stays denied.
+    Anyone may make an agent in any role. What is not given stays as it is; a new agent is a project agent. An agent
+    that registers again unchanged keeps its contacts as they are, so what was denied stays denied.
 
     Raises:
         InvalidError: for a role, tier, id or group that can't be.
-        RefusedError: where `actor`, another than a manager or admin, changes the role, tier or group of an agent.
+        RefusedError: where `actor` may not change the role, tier or group of the agent, or anything of another.
     """
-    tier = _checked_tier(agent_id, role, group_id, tier)
-    existing = find(connection, agent_id)
-    is_moved = existing is not None and (existing.role, existing.group_id, existing.tier) != (role, group_id, tier)
-    if is_moved and actor is not None:
-        require(actor.id, actor.role, "change the role, tier or group of an agent")
+    check_name("id", agent_id)
+    check_name("group", group_id)
+    before = find(connection, agent_id)
+    known = before or Agent(
+        agent_id, agent_id, _NEWCOMER, group_id, TIERS[_NEWCOMER], None, "stopped", None, None, None
+    )
+    agent = known._replace(
+        role=role or known.role,
+        group_id=group_id,
+        tier=_tier(known, role or known.role, tier),
+        status="active",
+        name=known.name if name is None else name,
+        model=known.model if model is None else model,
+        cwd=known.cwd if cwd is None else cwd,
+    )
+    if before is not None:
+        _require_may_change(actor, before, agent)
     connection.execute(
         """INSERT INTO agents (id, name, role, group_id, tier, model, cwd, status, last_active_at, created_at)
-           VALUES (:id, coalesce(:name, :id), :role, :group, :tier, :model, :cwd, 'active', :now, :now)
+           VALUES (:id, :name, :role, :group_id, :tier, :model, :cwd, :status, :now, :now)
            ON CONFLICT(id) DO UPDATE SET
-             name = coalesce(:name, name), role = :role, group_id = :group, tier = :tier,
-             model = coalesce(:model, model), cwd = coalesce(:cwd, cwd), status = 'active', last_active_at = :now""",
-        {
-            "id": agent_id,
-            "name": name,
-            "role": role,
-            "group": group_id,
-            "tier": tier,
-            "model": model,
-            "cwd": cwd,
-            "now": now(),
-        },
+             name = :name, role = :role, group_id = :group_id, tier = :tier, model = :model, cwd = :cwd,
+             status = :status, last_active_at = :now""",
+        {**agent._asdict(), "now": now()},
     )
-    if existing is None or is_moved or existing.last_active_at is None:
+    if before is None or _position(before) != _position(agent) or before.last_active_at is None:
         _link(connection, agent_id)
     by = actor.id if actor else agent_id
-    audit.record(connection, by, "register", f"{agent_id} as {role} of {group_id}, tier {tier}")
+    audit.record(connection, by, "register", f"{agent_id} as {agent.role} of {group_id}, tier {agent.tier}")
     return get(connection, agent_id)
 
 
-def contacts(connection: sqlite3.Connection, agent_id: str) -> list[ListedAgent]:
-    """The agents that this one may message and sees."""
-    seen = "a.id IN (SELECT contact_id FROM contacts WHERE agent_id = ?)"
-    rows = connection.execute(f"{_AGENTS} WHERE {seen} ORDER BY a.tier, a.name, a.rowid", (agent_id,)).fetchall()
-    return [with_unread(connection, from_row(Agent, row)) for row in rows]
+def check_name(what: str, value: str) -> None:
+    """Nothing, where the value may be what it is to be: an agent's id or its group.
+
+    Raises:
+        InvalidError: where it is blank, or has what can't be printed.
+    """
+    if not value.strip() or not value.isprintable():
+        raise InvalidError(f"{value!r} is no {what} of an agent", hint="letters and digits, and at least one")
 
 
 def allow(connection: sqlite3.Connection, actor: Agent, agent_id: str, contact_id: str, *, both: bool = False) -> None:
@@ -133,6 +134,8 @@ def require_contact(connection: sqlite3.Connection, sender: Agent, recipient: Ag
     Raises:
         RefusedError: where it may not.
     """
+    if sender.id == recipient.id and sender.role != ADMIN:
+        raise RefusedError(f"{sender.id} may not message itself", hint="only admin may")
     if (
         sender.role != ADMIN
         and not connection.execute(
@@ -176,17 +179,11 @@ def heartbeat(connection: sqlite3.Connection, agent: Agent) -> int:
     return second
 
 
-def health(connection: sqlite3.Connection, group_id: str | None, stall_minutes: float) -> list[Health]:
-    """How the agents of a group, or all, do."""
-    return [_health(connection, agent, stall_minutes) for agent in listed(connection, group_id)]
-
-
 def silence(connection: sqlite3.Connection, agent_id: str) -> tuple[int | None, int | None]:
     """The Unix time of the last heartbeat, and how many seconds ago that was; None where there never was one."""
-    row = connection.execute("SELECT timestamp FROM heartbeats WHERE agent_id = ?", (agent_id,)).fetchone()
-    if row is None:
-        return None, None
-    return int(row["timestamp"]), max(0, int(time.time()) - int(row["timestamp"]))
+    row = connection.execute(f"SELECT {_SECOND} AS second FROM heartbeats WHERE agent_id = ?", (agent_id,)).fetchone()
+    second = whole_number(row["second"]) if row else None
+    return second, None if second is None else max(0, int(time.time()) - second)
 
 
 def is_stalled(seconds_since: int | None, stall_minutes: float) -> bool:
@@ -194,50 +191,47 @@ def is_stalled(seconds_since: int | None, stall_minutes: float) -> bool:
     return seconds_since is not None and seconds_since > stall_minutes * 60
 
 
-def graph(connection: sqlite3.Connection, group_id: str | None) -> list[GraphNode]:
-    """Who may message whom, management first; the operator needs no contacts but is shown with those it has."""
-    edges: dict[str, list[str]] = {}
-    for row in connection.execute("SELECT agent_id, contact_id FROM contacts ORDER BY agent_id, contact_id"):
-        edges.setdefault(row["agent_id"], []).append(row["contact_id"])
-    return [
-        GraphNode(
-            agent.id,
-            agent.name,
-            agent.role,
-            agent.tier,
-            agent.status,
-            agent.unread_count,
-            tuple(edges.get(agent.id, ())),
-        )
-        for agent in listed(connection, group_id)
-    ]
+def _tier(known: Agent, role: str, tier: int | None) -> int:
+    """The tier of an agent that gets a role; where none is given, the one it has with that role, else the role's own.
 
-
-def _health(connection: sqlite3.Connection, agent: ListedAgent, stall_minutes: float) -> Health:
-    last, age = silence(connection, agent.id)
-    if is_stopped(agent):
-        state = "stopped"
-    elif age is not None:
-        state = "stalled" if is_stalled(age, stall_minutes) else "healthy"
-    elif agent.last_active_at is None:
-        state = "not-started"
-    else:
-        state = "sleeping" if agent.status == "sleeping" else "silent"
-    return Health(agent.id, agent.name, agent.role, agent.status, state, last, age, agent.unread_count)
-
-
-def _checked_tier(agent_id: str, role: str, group_id: str, tier: int | None) -> int:
-    for what, value in (("id", agent_id), ("group", group_id)):
-        if not value.strip() or not value.isprintable():
-            raise InvalidError(f"{value!r} is no {what} of an agent", hint="letters and digits, and at least one")
-    if role not in ROLES:
+    Raises:
+        InvalidError: for no such role, or a tier that is not for it.
+    """
+    if role != known.role and role not in ROLES:
         raise InvalidError(f"{role!r} is no role", hint=f"one of {', '.join(ROLES)}")
-    tier = TIERS[role] if tier is None else tier
+    if tier is None:
+        return known.tier if role == known.role else TIERS[role]
     if tier not in ((0,) if role == ADMIN else (1, 2)):
         raise InvalidError(
             f"tier {tier} is not for the role {role}", hint="0 is the admin, 1 is management, 2 is projects"
         )
     return tier
+
+
+def _require_may_change(actor: Agent | None, before: Agent, after: Agent) -> None:
+    """Nothing, where `actor` may make an agent what it is `after`.
+
+    Where its position stays, it may renew itself, and so may nobody in particular, who starts it.
+
+    Raises:
+        RefusedError: where that takes the operator or the manager of its group.
+    """
+    is_moved = _position(after) != _position(before)
+    is_another = actor is not None and actor.id != before.id
+    if not is_moved and (after == before or not is_another):
+        return
+    managers_too = ADMIN not in (before.role, after.role)
+    is_theirs = managers_too and actor is not None and actor.group_id == before.group_id
+    if actor is not None and may(actor.role, _CHANGE_POSITION) and (actor.role == ADMIN or is_theirs):
+        return
+    who = f"{actor.id} ({actor.role})" if actor else "a caller that is not registered"
+    what = f"change the role, tier or group of {before.id}" if is_moved else f"renew {before.id}"
+    others = f" or a manager of {before.group_id}" if managers_too else ""
+    raise RefusedError(f"{who} may not {what}", hint=f"only admin{others} may")
+
+
+def _position(agent: Agent) -> tuple[str, str, int]:
+    return agent.role, agent.group_id, agent.tier
 
 
 def _link(connection: sqlite3.Connection, agent_id: str) -> None:

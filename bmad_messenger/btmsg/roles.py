@@ -30,12 +30,14 @@ MAY: Final[dict[str, frozenset[str]]] = {
     "change contacts": _MANAGERS,
     "change the role, tier or group of an agent": _MANAGERS,
     "clear dead letters": _MANAGERS,
-    # The task board; `tasks.py` adds that project agents act on their own tasks.
+    # The task board of the agent's own group; `tasks.py` adds that project agents act on their own tasks.
     "create tasks": _MANAGERS | {"architect"},
+    "change the priority of tasks": _MANAGERS | {"architect"},
     "assign tasks": _MANAGERS,
     "delete tasks": _MANAGERS,
     "change the status of any task": _EVERYONE - {"project"},
     "comment on any task": _EVERYONE - {"project"},
+    "see or change the tasks of other groups": frozenset({ADMIN}),
 }
 """The roles that may do each thing. A role that is not known has the rights of a project agent."""
 

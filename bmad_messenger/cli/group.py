@@ -19,6 +19,9 @@ SECTIONS: Final = {
         "show": "look:show",
         "thread": "look:thread",
         "list": "look:list_messages",
+        "watch": "watch:watch",
+        "edit": "edit:edit_queue",
+        "log": "log:log",
         "exec": "exec:exec_file",
     },
     "What may be sent": {
@@ -30,11 +33,39 @@ SECTIONS: Final = {
         "init": "project:init",
         "validate": "validate:validate",
         "sync": "project:sync",
+        "doctor": "doctor:doctor",
         "plugins": "project:plugins",
         "demo": "project:demo",
     },
+    "In git": {
+        "review": "review:review",
+        "git install": "git.install:install",
+        "git sync": "git.sync:sync",
+    },
+    "What git calls": {
+        "git merge-driver": "git.called:merge_driver",
+        "git textconv": "git.called:textconv",
+        "git pre-commit": "git.called:pre_commit",
+        "git post-merge": "git.called:post_merge",
+    },
 }
-"""The sections of the help page: the commands of each, with the module of this package and its function."""
+"""The sections of the help page: the commands of each, with the module of this package and its function.
+
+A name of two words is a command of a group.
+"""
+
+GROUPS: Final = {
+    "git": """Let queue and history live well in git.
+
+    \b
+    Example:
+      bmad-messenger git install
+    """,
+}
+"""The groups of commands, and what their help pages say."""
+
+UNLISTED: Final = frozenset(SECTIONS["What git calls"])
+"""The commands that people don't call: they have help, and are not listed."""
 
 COMMANDS: Final = {name: function for section in SECTIONS.values() for name, function in section.items()}
 """The commands that come with the program; their functions as `module:function`."""
@@ -45,6 +76,8 @@ class CommandGroup(LazyGroup):
 
     sections = SECTIONS
     package = "bmad_messenger.cli"
+    groups = GROUPS
+    unlisted = UNLISTED
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -53,19 +86,19 @@ class CommandGroup(LazyGroup):
     def list_commands(self, ctx: Any) -> list[str]:
         """The names of all commands; plugins that can't be asked are left out, with a warning."""
         try:
-            return [*COMMANDS, *self._added(ctx)]
+            return [*super().list_commands(ctx), *self._added(ctx)]
         except MessengerError as error:
             if not ctx.resilient_parsing:  # the shell, completing a line, has no place for it
                 warn(error.problem)
-            return [*COMMANDS]
+            return super().list_commands(ctx)
 
-    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:
-        """The command of that name; None where there is none."""
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command or the group of that name; None where there is none."""
         return super().get_command(ctx, cmd_name) or self._added(ctx).get(cmd_name)
 
     def sections_of(self, names: list[str]) -> Iterable[tuple[str, Iterable[str]]]:
         """The sections of the help page, the last of them for what plugins add."""
-        return [*super().sections_of(names), ("From plugins", [name for name in names if name not in COMMANDS])]
+        return [*super().sections_of(names), ("From plugins", [name for name in names if name not in self.commands])]
 
     def _added(self, ctx: Any) -> Mapping[str, TyperCommand]:
         if self._plugin_commands is None:
@@ -88,7 +121,7 @@ def _plugin_commands(project: str | None) -> dict[str, TyperCommand]:
     def take(plugin: str, added: Mapping[str, Function] | None) -> None:
         hint = f"mend it, or switch it off with `plugins: {{disable: [{plugin}]}}` in config.yaml"
         for name, function in (added or {}).items():
-            if name in COMMANDS or name in commands:
+            if name in COMMANDS or name in GROUPS or name in commands:
                 raise InvalidError(f"the plugin {plugin!r} adds the command {name!r}, which exists", hint=hint)
             try:
                 commands[name] = build(name, function)

@@ -1,10 +1,11 @@
 """What goes to stdout: JSON, text and tables, with nothing in them that a terminal would obey."""
 
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from io import TextIOWrapper
+from io import BufferedWriter, RawIOBase, TextIOWrapper
 from typing import Any, Final, TextIO
 
 from bmad_messenger.errors import StorageError
@@ -15,9 +16,13 @@ class OutputClosedError(Exception):
 
 
 def use_utf8() -> None:
-    """Let stdout and stderr take any text, whatever the locale."""
-    for stream in (sys.stdout, sys.stderr):
+    """Let stdout and stderr take any text, whatever the locale, and whole, also where Python was told not to buffer."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
         if isinstance(stream, TextIOWrapper):
+            if isinstance(stream.buffer, RawIOBase):  # what a pipe takes of a text would pass for all of it
+                stream = TextIOWrapper(BufferedWriter(stream.buffer), line_buffering=True)
+                setattr(sys, name, stream)
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
@@ -34,6 +39,43 @@ def write(text: str) -> None:
 def write_lines(lines: Sequence[str], *, empty: str = "") -> None:
     """Write each text on a line of its own; `empty` where there is none. Raises what `write` does."""
     _emit("".join(f"{printable(line, lines=False)}\n" for line in lines or [empty]))
+
+
+def write_cells(cells: Sequence[str], colours: Mapping[int, str]) -> None:
+    """Write texts on one line, two blanks between them; raises what `write` does.
+
+    Args:
+        cells: the texts; on a terminal the last is cut so that the line fits.
+        colours: for some of them, by number, the colour as a terminal has it: `31` is red.
+    """
+    *clean, last = (printable(cell, lines=False) for cell in cells)
+    if is_terminal(sys.stdout):
+        room = shutil.get_terminal_size().columns - sum(len(cell) + 2 for cell in clean)
+        last = last if len(last) <= max(room, _NARROW) else f"{last[: max(room, _NARROW) - 1]}…"
+    if wants_colour(sys.stdout):
+        clean = [f"\x1b[{colours[n]}m{cell}\x1b[0m" if n in colours else cell for n, cell in enumerate(clean)]
+    _emit(f"{'  '.join([*clean, last]).rstrip()}\n")
+
+
+def write_json_line(document: Mapping[str, Any]) -> None:
+    """Write a JSON document on one line, wherever it goes to. Raises what `write` does."""
+    _emit(f"{json_text(document)}\n")
+
+
+def require_reader() -> None:
+    """Find out whether anybody still reads stdout, which a program that has nothing to write would never know.
+
+    Raises:
+        OutputClosedError: where nobody does.
+    """
+    import select
+
+    with suppress(OSError, ValueError, AttributeError):  # no file, or a system that can't tell
+        poll = select.poll()
+        poll.register(sys.stdout.fileno(), 0)
+        if any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0)):
+            give_up_stdout()
+            raise OutputClosedError
 
 
 def write_json(document: Mapping[str, Any]) -> None:
@@ -111,6 +153,9 @@ def is_terminal(stream: TextIO | None) -> bool:
 def wants_colour(stream: TextIO | None) -> bool:
     """Whether a stream is a terminal on which colour is welcome (https://no-color.org)."""
     return is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+_NARROW: Final = 20  # characters of a line's last cell that are shown at least
 
 
 def _emit(text: str) -> None:

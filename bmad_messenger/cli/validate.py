@@ -1,5 +1,6 @@
 """`validate`: every problem of a project's files, with its place."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -8,6 +9,7 @@ import typer
 
 from bmad_messenger.cli.options import Json, Project
 from bmad_messenger.cli.output import write_json, write_lines
+from bmad_messenger.config import PROJECT_VARIABLE, project_of
 from bmad_messenger.errors import InvalidError, Problem
 from bmad_messenger.messenger import Messenger
 
@@ -24,7 +26,8 @@ def validate(
 ) -> None:
     """Check the queue, the archive, the config and the routes.
 
-    The exit code is 3 where there is an error, and 0 where there are warnings alone.
+    The exit code is 3 where there is an error, and 0 where there are warnings alone. A file is judged by the settings
+    of the project that it lies in.
 
     \b
     Example:
@@ -43,10 +46,27 @@ def validate(
 
 
 def _problems(project: Path | None, files: list[Path]) -> Sequence[Problem]:
+    if project is not None or not files or os.environ.get(PROJECT_VARIABLE):
+        return _problems_of(project, files)
+    by_root: dict[Path | None, list[Path]] = {}
+    for file in files:
+        owner = project_of(Path(os.path.abspath(file)))
+        by_root.setdefault(owner.root if owner else None, []).append(file)
+    return [_named(problem, root) for root, own in by_root.items() for problem in _problems_of(root, own)]
+
+
+def _problems_of(project: Path | None, files: list[Path]) -> Sequence[Problem]:
     try:
         return Messenger.open(project).validate(files)
     except InvalidError as error:  # of the config or a plugin, without which nothing else can be judged
         return error.problems or (error.problem,)
+
+
+def _named(problem: Problem, root: Path | None) -> Problem:
+    """The problem, its file named from here where it is in a project that is not around us."""
+    if root is None or problem.path is None or Path.cwd().is_relative_to(root):
+        return problem
+    return problem._replace(path=os.path.relpath(root / problem.path))
 
 
 def _line(problem: Problem) -> str:

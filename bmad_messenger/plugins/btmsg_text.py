@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
-from bmad_messenger.message import Message, format_time
-
-_SUMMARIES: Final = ("context_summary", "summary", "message", "question", "issue", "topic")
-"""The fields that tell what a message is about, in one sentence; the first of them that is there heads the text."""
+from bmad_messenger.message import Message, format_time, summary_key
 
 
 def readable_text(message: Message) -> str:
@@ -18,7 +15,7 @@ def readable_text(message: Message) -> str:
     where it is longer than a line, so that no text inside can pass for a field.
     """
     payload = dict(message.payload)
-    key = next((one for one in _SUMMARIES if isinstance(payload.get(one), str) and payload[one].strip()), None)
+    key = summary_key(payload)
     summary = [line.strip() for line in payload.pop(key).splitlines() if line.strip()] if key else []
     envelope = {
         "route": message.route,

@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
 from bmad_messenger import message
 from bmad_messenger.config import Limits, Project
 from bmad_messenger.errors import DamagedError, LockTimeoutError, MessengerError, StorageError
 from bmad_messenger.files import decode, make_folder, open_own, open_regular, publish, read_text, refusals
 from bmad_messenger.layout import ignore_local
-from bmad_messenger.queue.journal import UNCHECKED, Journal, digest_of, hash_of
+from bmad_messenger.queue.journal import Journal, digest_of, hash_of
 
 if TYPE_CHECKING:
     import hashlib
@@ -24,7 +25,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _BOM: Final = "\ufeff"
 _ATTEMPTS: Final = 50
+_LONGEST_SAVE: Final = 0.5  # seconds that a command waits for the file to rest
+_GLANCE: Final = 0.01  # seconds between looks at a file that may not rest yet
 _HOLDER_BYTES: Final = 4096
+
+QUIET: Final = 0.1
+"""For how many seconds a file that another program has saved must rest before it is believed to be whole."""
 
 LOCK_NAME: Final = ".queue.lock"
 HOLDER_NAME: Final = ".queue.lock.holder"
@@ -54,6 +60,15 @@ class Change(Generic[T]):
     entered: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     is_clean: bool = False
+
+
+class Holder(NamedTuple):
+    """The process that took the lock: its number, its machine, what it runs, and since when, in UTC."""
+
+    pid: int
+    host: str
+    command: str
+    since: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +118,34 @@ class QueueFile:
             self._last = self._version(content, text.removeprefix(_BOM), has_bom=text.startswith(_BOM))
         return replace(self._last.snapshot, stamp=stamp)
 
+    def settled(self, patience: float = _LONGEST_SAVE) -> Snapshot:
+        """The file once nobody seems to be half-way through saving it; takes no lock.
+
+        Some programs save in place, piece by piece, and some move the old file away first. What another program has
+        saved is therefore taken as it is only when it has rested for `QUIET` seconds, or when `patience` has run out;
+        what this program wrote, at once.
+
+        Raises:
+            DamagedError: where it is too large or not UTF-8.
+        """
+        start = time.monotonic()
+        while True:
+            waited = time.monotonic() - start
+            try:
+                snapshot = self.read()
+                rest = self._unrest(snapshot.stamp, snapshot.digest, waited)
+            except StorageError:
+                raise
+            except DamagedError:  # half a file may end in half a character
+                with refusals("read", self.name):
+                    rest = self._unrest(stamp_of(self.path), None, waited)
+                if rest <= 0 or waited >= patience:
+                    raise
+            else:
+                if rest <= 0 or waited >= patience:
+                    return snapshot
+            time.sleep(min(rest, _GLANCE))
+
     def update(self, edit: Callable[[Snapshot], Change[T]], *, timeout: float | None = None) -> T:
         """Change the file under its lock.
 
@@ -119,8 +162,11 @@ class QueueFile:
             DamagedError: where the file keeps changing, or can't be written; it is as it was.
         """
         with self.locked(timeout):
+            patience = _LONGEST_SAVE
             for _ in range(_ATTEMPTS):
-                before = self.read()
+                start = time.monotonic()
+                before = self.settled(patience)
+                patience -= time.monotonic() - start
                 change = edit(before)
                 if change.text is None or (change.text == before.text and before.stamp is not None):
                     return change.result
@@ -160,18 +206,27 @@ class QueueFile:
         with suppress(OSError):  # a folder that can't be written only costs the check again
             self.journal.note(snapshot.digest, entered=entered)
 
+    def _unrest(self, stamp: tuple[int, int, int] | None, digest: str | None, waited: float) -> float:
+        """For how many seconds somebody may still be saving the file, where nobody has for the time `waited`."""
+        if stamp is None:
+            return QUIET - waited if waited < QUIET and self.journal.held() else 0
+        age = time.time() - stamp[2] / 1e9
+        rest = QUIET - (age if age >= 0 else waited)  # the clock of a network drive may be ahead
+        is_whole = rest <= 0 or (digest is not None and self.journal.ends_with(digest))
+        return 0 if is_whole else rest
+
     def _replace(self, before: Snapshot, change: Change[T]) -> bool:
         """Whether the file was still the one read, and was replaced."""
         assert change.text is not None
         content = (_BOM.encode() if before.has_bom else b"") + change.text.encode()
         version = self._version(content, change.text, has_bom=before.has_bom)
         with refusals("write", self.name):
-            if not publish(self.path, content, still=lambda: _stamp_of(self.path) == before.stamp):
+            if not publish(self.path, content, still=lambda: stamp_of(self.path) == before.stamp):
                 return False
         self._last = version
         with suppress(OSError):  # the journal may lag: that costs a check, not a message
-            known = version.snapshot.digest if change.is_clean else UNCHECKED
-            self.journal.note(known, entered=change.entered, left=change.left)
+            digest = version.snapshot.digest
+            self.journal.note(digest, is_clean=change.is_clean, entered=change.entered, left=change.left)
         return True
 
     def _version(self, content: bytes, text: str, *, has_bom: bool) -> _Version:
@@ -196,12 +251,20 @@ class QueueFile:
                 os.close(descriptor)
 
     def _holder(self) -> str:
-        try:
-            text = read_text(self.project.folder / HOLDER_NAME, HOLDER_NAME, _HOLDER_BYTES) or ""
-            word = json.loads(text.partition("\n")[0])
-            return f"process {word['pid']} ({word['command']}) on {word['host']} holds it since {word['since']}"
-        except (MessengerError, ValueError, KeyError, TypeError):
+        holder = read_holder(self.project)
+        if holder is None:
             return "who holds it is not known"
+        return f"process {holder.pid} ({holder.command}) on {holder.host} holds it since {holder.since}"
+
+
+def read_holder(project: Project) -> Holder | None:
+    """Who took the queue's lock last, as far as that is known."""
+    try:
+        text = read_text(project.folder / HOLDER_NAME, HOLDER_NAME, _HOLDER_BYTES) or ""
+        word = json.loads(text.partition("\n")[0])
+        return Holder(int(word["pid"]), str(word["host"]), str(word["command"]), str(word["since"]))
+    except (MessengerError, ValueError, KeyError, TypeError):
+        return None
 
 
 def host_name() -> str:
@@ -211,7 +274,9 @@ def host_name() -> str:
 
 def _read_settled(path: Path, name: str, limit: int) -> tuple[bytes | None, tuple[int, int, int]]:
     """The bytes and the stamp of a file that did not change while it was read; None for the bytes over `limit`."""
-    for _ in range(_ATTEMPTS):
+    for attempt in range(_ATTEMPTS):
+        if attempt:
+            time.sleep(_LONGEST_SAVE / _ATTEMPTS)
         with open_regular(path) as file:
             status = os.fstat(file.fileno())
             if status.st_size > limit:
@@ -222,7 +287,8 @@ def _read_settled(path: Path, name: str, limit: int) -> tuple[bytes | None, tupl
     raise DamagedError(f"{name} keeps changing while it is read", hint="try again", path=name)
 
 
-def _stamp_of(path: Path) -> tuple[int, int, int] | None:
+def stamp_of(path: Path) -> tuple[int, int, int] | None:
+    """What tells this version of a file from another; None where there is none. OSError where that can't be told."""
     try:
         return _stamp(path.stat())
     except FileNotFoundError:

@@ -4,7 +4,8 @@ It tells two things apart that look alike in the files. A message that the archi
 removed here, if the journal holds it, or else came from another clone. And a text whose digest it knows has been
 checked, so it can be scanned by line.
 
-Each line is one version of the queue: its digest, the ids that entered, the ids that left.
+Each line is one version of the queue: its digest, the ids that entered, the ids that left. The digest of a text that a
+command wrote, and that holds something wrong, stands behind `UNCHECKED` and `=`.
 """
 
 from __future__ import annotations
@@ -21,10 +22,16 @@ from bmad_messenger.errors import StorageError
 from bmad_messenger.files import open_own, open_regular, publish
 
 _DIGEST: Final = 32  # hex digits
-_LINE: Final = re.compile(rb"([0-9a-f]{32})((?: [+-]MSG-[0-9]{8}-[0-9a-f]{4,})*)")
+_LINE: Final = re.compile(rb"([0-9a-f]{32})(?: =[0-9a-f]{32})?((?: [+-]MSG-[0-9]{8}-[0-9a-f]{4,})*)")
 _TAIL: Final = 16_384
-_A_LINE: Final = 100
+_A_LINE: Final = 100  # ids
+_LONGEST_LINE: Final = 4_096
 _COMPACT_AT: Final = 1_048_576
+
+Mark = tuple[int, bytes]
+"""A place in the log: an offset, and what stands before it."""
+
+_BEGINNING: Final[Mark] = (0, b"")
 
 UNCHECKED: Final = "0" * _DIGEST
 """Stands for the digest of a text that holds something wrong: it must be checked again."""
@@ -57,6 +64,14 @@ class Journal:
         word = digest.encode()
         return any(line.startswith(word) for line in lines), bool(lines) and lines[-1].startswith(word)
 
+    def ends_with(self, digest: str) -> bool:
+        """Whether the text with this digest, good or not, is the last that this clone saw, or wrote itself."""
+        try:
+            lines = self._lines(_LONGEST_LINE)
+        except OSError:  # as good as lost
+            return False
+        return bool(lines) and digest.encode() in lines[-1]
+
     def held(self) -> set[str]:
         """The ids of the messages that entered this clone's queue and did not leave it by a command."""
         try:
@@ -64,14 +79,34 @@ class Journal:
         except OSError:  # as good as lost
             return set()
 
-    def note(self, digest: str, *, entered: Iterable[str] = (), left: Iterable[str] = ()) -> None:
+    def entered_since(self, mark: Mark | None) -> tuple[list[str], Mark]:
+        """The ids of the messages that have entered the queue since `mark`, and a mark for now; without one, none."""
+        end, last = mark or _BEGINNING
+        try:
+            with open_regular(self.path) as file:
+                file.seek(end - len(last))
+                if file.read(len(last)) != last:  # it was begun anew
+                    end = file.seek(0)
+                whole = file.read()
+        except FileNotFoundError:
+            return [], _BEGINNING
+        except OSError:  # as good as lost
+            return [], mark or _BEGINNING
+        whole = whole[: whole.rfind(b"\n") + 1]
+        found = (match for line in whole.split(b"\n") if (match := _LINE.fullmatch(line)))
+        ids = [word[1:] for match in found for word in match[2].decode().split() if word[0] == "+"]
+        return [] if mark is None else ids, (end + len(whole), whole[-_DIGEST:] or last)
+
+    def note(
+        self, digest: str, *, is_clean: bool = True, entered: Iterable[str] = (), left: Iterable[str] = ()
+    ) -> None:
         """Add the version with this digest. A torn line, after a crash, is skipped by every reader."""
         words = [*(f"+{name}" for name in entered), *(f"-{name}" for name in left)]
         descriptor = open_own(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
         try:
             size = os.fstat(descriptor).st_size
             torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-            os.write(descriptor, b"\n" * torn + _version(digest, words))
+            os.write(descriptor, b"\n" * torn + _version(digest if is_clean else f"{UNCHECKED} ={digest}", words))
         finally:
             os.close(descriptor)
 

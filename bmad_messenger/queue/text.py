@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
+from bmad_messenger.conflict import MARKER
 from bmad_messenger.errors import DamagedError, InvalidError
+from bmad_messenger.message import ID_PATTERN
 from bmad_messenger.queue.head import read_head
 from bmad_messenger.yaml.parse import Document, parse, parse_located
 
@@ -19,11 +21,14 @@ LIST: Final = re.compile(
 """The line of the list; its group is what stands behind the colon."""
 _AFTER_DASH: Final = ("", " ", "\n", "\r", "\t")
 _EMPTY: Final = ("", "[]", "[ ]", "null", "~")
-_NEXT_KEY: Final = re.compile(r"\n[^\s#]")
-_NEXT_KEY_AT_ZERO: Final = re.compile(r"\n(?:[^\s#-]|-[^\s])")
+_NEXT_KEY: Final = re.compile(rf"\n(?!{MARKER})[^\s#]")
+_NEXT_KEY_AT_ZERO: Final = re.compile(rf"\n(?!{MARKER})(?:[^\s#-]|-[^\s])")
 _SAYS_NOTHING: Final = re.compile(r"[ \t\r]*(?:#.*)?|---[ \t\r]*(?:[ \t]#.*)?|%.*")
 _KEEPS_BLANKS: Final = re.compile(r"[|>](?:\d?\+|\+\d)")
 _BLANK_LINES: Final = re.compile(r"(?:[ \t]*\r?\n)*")
+_ID_LINE: Final = re.compile(
+    rf" *[\"']?message_id[\"']?[ \t]*:[ \t]+([\"']?)({ID_PATTERN.pattern})\1[ \t]*(?:[ \t]#.*)?\r?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,8 @@ class QueueText:
         end = self._content_end(start, limit, self.margin)
         below = self.text[end:limit]
         if "#" in below and ('"' in below or "'" in below) and not _is_yaml(self.text[start:end]):
-            end = self._content_end(start, limit, -1)
+            longer = self._content_end(start, limit, -1)
+            end = longer if _is_yaml(self.text[start:longer]) else end
         if self.keeps_blanks(index):
             blank = _BLANK_LINES.match(self.text, end, limit)
             end = blank.end() if blank else end
@@ -90,6 +96,16 @@ class QueueText:
         """The text of one message, from its dash on."""
         start, end = self.span(index)
         return self.text[start:end]
+
+    def own_id(self, index: int) -> str | None:
+        """The id that stands among the message's own keys, one a line, though it may be no YAML; None where none does,
+        or several do.
+        """
+        lines = self.text[self.starts[index] : self.limit(index)].split("\n")
+        lines[0] = lines[0].replace("-", " ", 1)
+        depth = next((_depth(line) for line in lines if line.strip() and line.lstrip()[0] != "#"), 0)
+        found = {match[2] for line in lines if _depth(line) == depth and (match := _ID_LINE.fullmatch(line))}
+        return found.pop() if len(found) == 1 else None
 
     def parse_item(self, index: int) -> Document:
         """The message by itself, as a list of one, with its places in the file.
@@ -145,7 +161,7 @@ class QueueText:
 
 
 def scan(text: str, path: str | None = None, *, list_is_last: bool = False) -> QueueText:
-    """Find the messages of a queue by its lines alone.
+    """Find the messages of a queue by its lines alone; a merge's conflict markers are lines like any other.
 
     Args:
         text: the queue.
@@ -250,6 +266,10 @@ def unclear(text: str, offset: int, path: str | None, message: str) -> DamagedEr
         line=text.count("\n", 0, offset) + 1,
         column=offset - text.rfind("\n", 0, offset),
     )
+
+
+def _depth(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))
 
 
 def _is_yaml(text: str) -> bool:

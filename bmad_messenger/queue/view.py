@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, Final
 
+from bmad_messenger.conflict import MARKER, Conflict, conflicts_in, refusal
 from bmad_messenger.errors import DamagedError, InvalidError, Problem
 from bmad_messenger.message import Message, Status
 from bmad_messenger.queue.text import LIST, QueueText, scan, unclear, with_open_list
@@ -17,8 +18,7 @@ from bmad_messenger.yaml.parse import ODD_BREAK, Document, parse_located
 Check = Callable[[Document, str | None], tuple[Problem, ...]]
 """Judges one message of the queue, given as a list of one: what is wrong with it, and where."""
 
-_MARKER: Final = re.compile(r"^(<{7}|={7}|>{7}|\|{7})(?=[ \r\n]|\Z)", re.MULTILINE)
-_HAS_MARKER: Final = ("<<<<<<<", ">>>>>>>", "=======", "|||||||")
+_MARKER: Final = re.compile(MARKER)
 ADOPTED: Final = ("message_id", "priority", "created", "status")
 """What a message that is typed in by hand need not have."""
 
@@ -29,8 +29,9 @@ class QueueView:
 
     `mappings` has each message's keys where they were parsed already, None for one that can't be read. `problems` are
     what is wrong; a message with an error among them is in `invalid`. `incomplete` are those that were typed in by hand
-    and lack an id, a date, a status or a priority. `is_clean` says that there is nothing of all this, and that scanning
-    by line finds what a parser finds: the same messages, with the same words in them.
+    and lack an id, a date, a status or a priority; `closed` those that the archive has as closed. `is_clean` says that
+    there is nothing of all this, and that scanning by line finds what a parser finds: the same messages, with the same
+    words in them.
     """
 
     queue: QueueText
@@ -38,10 +39,11 @@ class QueueView:
     problems: tuple[Problem, ...] = ()
     invalid: frozenset[int] = frozenset()
     incomplete: frozenset[int] = frozenset()
+    closed: frozenset[int] = frozenset()
     is_clean: bool = True
 
     def __contains__(self, index: int) -> bool:
-        return index not in self.invalid and index not in self.incomplete
+        return index not in self.invalid and index not in self.incomplete and index not in self.closed
 
     def valid(self) -> Iterator[int]:
         """The indexes of the messages that can be worked with, in the file's order."""
@@ -110,12 +112,14 @@ def checked_view(text: str, path: str | None, check: Check) -> QueueView:
     """The view of a text that anybody may have written.
 
     Raises:
-        DamagedError: where it holds a merge's conflict markers, or the borders of its messages can't be told.
+        ConflictError: where a merge's conflict is not within one message.
+        DamagedError: where the borders of its messages can't be told.
     """
-    _refuse_conflict(text, path)
     opened = with_open_list(text)
     if opened != text:
         return replace(checked_view(opened, path, check), is_clean=False)
+    if conflicts := conflicts_in(text, path):
+        return _conflicted_view(text, path, check, conflicts)
     try:
         document = parse_located(text, path=path, depth=2)
     except InvalidError as error:
@@ -131,19 +135,25 @@ def checked_view(text: str, path: str | None, check: Check) -> QueueView:
     return replace(view, is_clean=all(_lines_agree(queue, index, view.mapping(index)) for index in view.valid()))
 
 
-def _refuse_conflict(text: str, path: str | None) -> None:
-    if not any(marker in text for marker in _HAS_MARKER):
-        return
-    found = _MARKER.search(text)
-    if found:
-        raise DamagedError(
-            f"a merge left its conflict marker {found[1]} here",
-            hint="take your side whole, with `git checkout --ours` and this file's name, then run "
-            "`bmad-messenger sync`: it brings what the other side has from the archive",
-            path=path,
-            line=text.count("\n", 0, found.start()) + 1,
-            column=1,
-        )
+def _conflicted_view(text: str, path: str | None, check: Check, conflicts: Sequence[Conflict]) -> QueueView:
+    """The view of a text in which a merge left conflicts: the messages that hold them are invalid, the others are not.
+
+    A conflict that reaches from one message to another, or opens one, mixes two messages line by line.
+    """
+    try:
+        queue = scan(text, path)
+    except DamagedError as unclear:
+        raise refusal(text, conflicts[0].start, path) from unclear
+    broken: dict[int, tuple[Problem, ...]] = {}
+    for conflict in conflicts:
+        index = bisect_right(queue.starts, conflict.start) - 1
+        if index < 0 or conflict.end > queue.limit(index):
+            raise refusal(text, conflict.start, path)
+        broken[index] = (*broken.get(index, ()), conflict.problem(path))
+    if not _borders_are_clear(queue):
+        raise refusal(text, conflicts[0].start, path)
+    mappings, unreadable = _pieces(queue, broken)
+    return replace(_judged(queue, mappings, check, unreadable | broken), is_clean=False)
 
 
 def _piecewise_view(text: str, path: str | None, check: Check, error: InvalidError) -> QueueView:
@@ -154,23 +164,30 @@ def _piecewise_view(text: str, path: str | None, check: Check, error: InvalidErr
         raise _damaged(error) from unclear
     if not queue.starts or not _borders_are_clear(queue):
         raise _damaged(error)
-    mappings: list[Any] = []
-    broken: dict[int, Problem] = {}
-    for index in range(len(queue)):
-        try:
-            mappings.append(queue.value(index))
-        except InvalidError as unreadable:
-            mappings.append(None)
-            broken[index] = unreadable.problem
-    view = _judged(queue, tuple(mappings), check, broken)
+    mappings, broken = _pieces(queue)
+    view = _judged(queue, mappings, check, broken)
     if not broken:  # every message is well, so what is wrong stands around them
         view = replace(view, problems=(error.problem, *view.problems))
     return replace(view, is_clean=False)
 
 
+def _pieces(queue: QueueText, but: Collection[int] = ()) -> tuple[tuple[Any, ...], dict[int, tuple[Problem, ...]]]:
+    """Each message read by itself, None for those in `but` and those that can't be; and why they can't."""
+    mappings: list[Any] = [None] * len(queue)
+    broken: dict[int, tuple[Problem, ...]] = {}
+    for index in range(len(queue)):
+        if index not in but:
+            try:
+                mappings[index] = queue.value(index)
+            except InvalidError as error:
+                broken[index] = (error.problem,)
+    return tuple(mappings), broken
+
+
 def _damaged(error: InvalidError) -> DamagedError:
-    problem = error.problem
-    return DamagedError(problem.message, hint=problem.hint, path=problem.path, line=problem.line, column=problem.column)
+    message, hint, path, line, column, *_ = error.problem
+    hint = f"{hint}, or see `bmad-messenger doctor` for the way back"
+    return DamagedError(message, hint=hint, path=path, line=line, column=column)
 
 
 def _borders_are_clear(queue: QueueText) -> bool:
@@ -179,7 +196,7 @@ def _borders_are_clear(queue: QueueText) -> bool:
     for line in queue.text[queue.starts[0] : queue.end].split("\n"):
         content = line.rstrip("\r").lstrip(" ")
         depth = len(line) - len(content)
-        if content.startswith("\t") and not content.lstrip().startswith("-"):
+        if (content.startswith("\t") and not content.lstrip().startswith("-")) or _MARKER.match(line):
             continue  # whatever it is, it opens no message
         if content and content[0] != "#" and (depth < margin or (depth == margin and content[0] != "-")):
             return False
@@ -233,13 +250,15 @@ def _dash_line(text: str, offset: int, path: str | None) -> int:
     return start
 
 
-def _judged(queue: QueueText, mappings: tuple[Any, ...], check: Check, broken: Mapping[int, Problem]) -> QueueView:
+def _judged(
+    queue: QueueText, mappings: tuple[Any, ...], check: Check, broken: Mapping[int, tuple[Problem, ...]]
+) -> QueueView:
     """The view of these messages; `broken` are those that can't be read, and why."""
     found: list[Problem] = []
     invalid: set[int] = set()
     first: dict[str, int] = {}  # where each id stands
     for index, mapping in enumerate(mappings):
-        problems = (broken[index],) if index in broken else _problems_of(queue, index, mapping, check, first)
+        problems = broken[index] if index in broken else _problems_of(queue, index, mapping, check, first)
         if any(problem.severity == "error" for problem in problems):
             invalid.add(index)
         found += problems
@@ -258,7 +277,8 @@ def _problems_of(
         if message_id in first:
             where = queue.line(queue.starts[first[message_id]])
             hint = "delete one, or remove this one's message_id line: it then gets an id of its own"
-            return (_problem(queue, index, f"{message_id} stands twice, first in line {where}", hint),)
+            twice = _problem(queue, index, f"{message_id} stands twice, first in line {where}", hint)
+            return (twice._replace(code="duplicate"),)
         first[message_id] = index
     problems = check(Document([mapping]), queue.path)
     if problems and not queue.in_flow:

@@ -1,4 +1,4 @@
-"""Agents: registration and the links it makes, statuses, health, the graph."""
+"""Agents: registration and the links it makes, who may change whom, contacts, statuses."""
 
 from __future__ import annotations
 
@@ -64,9 +64,64 @@ def test_what_can_t_be_registered_is_refused(path: Path, wrong: dict[str, object
     assert Btmsg(path).get_agents() == []
 
 
-def test_a_member_can_t_raise_itself(team: As) -> None:
-    with pytest.raises(RefusedError, match="only manager or admin may"):
-        team("dev").register("dev", group_id="g", role="manager")
+CHANGES = ({"role": "manager"}, {"tier": 1}, {"group_id": "h"})
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+@pytest.mark.parametrize("caller", [None, "dev", "ops", "rev", "other", "unregistered"])
+def test_who_is_registered_is_changed_by_the_manager_of_its_group_alone(
+    team: As, caller: str | None, change: dict[str, str]
+) -> None:
+    team(None).register("other", group_id="h", role="manager")
+    before = team("dev").whoami()
+
+    with pytest.raises(RefusedError, match="only admin or a manager of g may") as caught:
+        team(caller).register("dev", **{"group_id": "g", "role": "project"} | change)  # type: ignore[arg-type]
+    assert team("dev").whoami() == before
+    (entry,) = team(None).audit(event_type="refusal")
+    assert (entry.agent_id, entry.detail) == (caller or "nobody", caught.value.problem.message)
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+@pytest.mark.parametrize("caller", ["mgr", "boss"])
+def test_manager_and_operator_change_who_is_registered(team: As, caller: str, change: dict[str, str]) -> None:
+    arguments = {"group_id": "g", "role": "project"} | change
+    agent = team(caller).register("dev", **arguments)  # type: ignore[arg-type]
+
+    assert {name: getattr(agent, name) for name in change} == change
+
+
+@pytest.mark.parametrize(("agent_id", "role"), [("boss", "project"), ("dev", "admin"), ("mgr", "admin")])
+def test_only_the_operator_makes_and_unmakes_an_operator(team: As, agent_id: str, role: str) -> None:
+    with pytest.raises(RefusedError, match="only admin may"):
+        team("mgr").register(agent_id, group_id="g", role=role)
+    assert team("boss").register(agent_id, group_id="g", role=role).role == role
+
+
+def test_registering_again_keeps_role_and_tier_that_are_not_given(team: As) -> None:
+    team(None).register("x", group_id="g", role="tester", tier=2)
+    agent = team(None).register("x", group_id="g")
+
+    assert (agent.role, agent.tier) == ("tester", 2)
+    assert team("mgr").register("x", group_id="g", role="architect").tier == 1
+
+
+@pytest.mark.parametrize("tier", [0, 7])
+def test_tier_of_another_program_stays_when_its_agent_registers(team: As, path: Path, tier: int) -> None:
+    with closing(as_they_do(path)) as theirs:
+        theirs.execute(AGENT, ("rust", "Rust", "project", "g", tier))
+
+    assert team("rust").register("rust", group_id="g", role="project").tier == tier
+
+
+def test_renewing_another_is_for_those_who_may_change_it(team: As) -> None:
+    assert team("dev").register("ops", group_id="g").status == "active"  # as it is
+    team("mgr").set_status("ops", "stopped")
+
+    for change in ({}, {"name": "Other"}, {"model": "m"}):
+        with pytest.raises(RefusedError):
+            team("dev").register("ops", group_id="g", **change)  # type: ignore[arg-type]
+    assert team("mgr").register("ops", group_id="g").status == "active"
 
 
 def test_registration_joins_the_review_channels(team: As) -> None:
@@ -84,24 +139,6 @@ def test_statuses_are_three(team: As) -> None:
     with pytest.raises(NotFoundError):
         team("mgr").set_status("nobody", "active")
     assert [one.detail for one in team("mgr").audit(event_type="status", limit=1)] == ["dev: stopped to active"]
-
-
-def test_an_agent_started_elsewhere_and_stopped_here_is_stopped(team: As, path: Path) -> None:
-    with closing(as_they_do(path)) as theirs:
-        theirs.execute(AGENT, ("rust", "Rust", "project", "g", 2))
-    team("mgr").set_status("rust", "stopped")
-
-    assert {one.agent_id: one.state for one in team("mgr").health("g")}["rust"] == "stopped"
-
-
-def test_health_tells_the_states_apart(team: As) -> None:
-    team("dev").heartbeat()
-    team("mgr").set_status("ops", "stopped")
-    team("mgr").set_status("rev", "sleeping")
-
-    states = {one.agent_id: one.state for one in team("mgr").health("g")}
-    assert {states[one] for one in ("mgr", "arch")} == {"silent"}
-    assert (states["dev"], states["ops"], states["rev"]) == ("healthy", "stopped", "sleeping")
 
 
 def test_contacts_are_changed_by_the_manager_and_audited(team: As) -> None:

@@ -55,6 +55,7 @@ ACTS: dict[str, tuple[set[str], Callable[[As, Btmsg], object]]] = {
     "clear dead letters": (MANAGERS, lambda _, me: me.clear_dead_letters()),
     "task add": (MANAGERS | {"architect"}, lambda _, me: me.board.add("task")),
     "task assign": (MANAGERS, lambda team, me: me.board.assign(a_task(team), "dev")),
+    "task priority": (MANAGERS | {"architect"}, lambda team, me: me.board.set_priority(a_task(team), "high")),
     "task status": (EVERYONE - {"project"}, lambda team, me: me.board.set_status(a_task(team), "review")),
     "task comment": (EVERYONE - {"project"}, lambda team, me: me.board.comment(a_task(team), "text")),
     "task delete": (MANAGERS, lambda team, me: me.board.delete(a_task(team))),

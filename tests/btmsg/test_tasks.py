@@ -63,6 +63,21 @@ def test_a_conflict_says_who_changed_what(team: As, path: Path) -> None:
     assert team("mgr").board.get(task.id).status == "blocked"
 
 
+def test_a_priority_is_changed_by_managers_and_architects(team: As) -> None:
+    task = team("mgr").board.add("task", assigned_to="dev")
+    changed = team("arch").board.set_priority(task.id[:9], "critical", version=1)
+
+    assert (changed.priority, changed.version) == ("critical", 2)
+    assert team("mgr").board.set_priority(task.id, "critical") == changed
+    for other in ("rev", "test", "dev"):
+        with pytest.raises(RefusedError, match="only manager, architect or admin may"):
+            team(other).board.set_priority(task.id, "low")
+    with pytest.raises(InvalidError, match="critical, high, medium, low"):
+        team("mgr").board.set_priority(task.id, "urgent")
+    with pytest.raises(InvalidError, match=r"is at version 2, not 1: arch priority: medium to critical \(version 2\)"):
+        team("mgr").board.set_priority(task.id, "low", version=1)
+
+
 def test_a_move_to_review_is_posted_once(team: As) -> None:
     task = team("mgr").board.add("the task", assigned_to="dev")
     for _ in range(2):

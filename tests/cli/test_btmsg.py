@@ -120,6 +120,6 @@ def test_argument_that_is_no_text_is_wrong_usage(team: Program) -> None:
 
 
 def test_bug_names_the_program(btmsg: Program, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bmad_messenger.btmsg.api.Btmsg.get_agents", lambda *_: 1 / 0)
+    monkeypatch.setattr("bmad_messenger.btmsg.api.Btmsg.visible_agents", lambda *_: 1 / 0)
 
     assert f"this is a bug in btmsg {__version__}: ZeroDivisionError" in btmsg("agents").err

@@ -34,6 +34,33 @@ def test_agents_have_their_unread_count(team: Program) -> None:
     assert {agent["groupId"] for agent in agents} == {"my-team"}
 
 
+def test_agents_graph_and_health_are_those_that_the_caller_sees(team: Program) -> None:
+    for command, key in (("agents", "id"), ("graph", "id"), ("health", "agentId")):
+        assert {one[key] for one in team(command, "--json", agent="dev-1").document["agents"]} == {
+            *("boss", "mgr-1", "dev-1")
+        }
+        assert len(team(command, "--json").document["agents"]) == 6
+
+
+@pytest.mark.parametrize("agent", ["", "dev-1", "dev-2", "dev-9"], ids=["nobody", "itself", "another", "unregistered"])
+def test_role_of_a_registered_agent_is_not_anyone_s_to_change(team: Program, agent: str) -> None:
+    run = team("register", "--id", "dev-1", "--role", "manager", "--group", "my-team", agent=agent)
+
+    assert run.code == 6
+    assert run.err.endswith("may not change the role, tier or group of dev-1; only admin or a manager of my-team may\n")
+    assert team("audit", "--event", "refusal", agent="boss").out.count("of dev-1") == 1
+
+
+def test_manager_changes_a_role(team: Program) -> None:
+    run = team("register", "--id", "dev-1", "--role", "tester", "--group", "my-team", agent="mgr-1")
+
+    assert run.out == "dev-1 (tester) of my-team, tier 1\n"
+
+
+def test_registering_again_needs_no_role(team: Program) -> None:
+    assert team("register", "--group", "my-team", agent="mgr-1").out == "mgr-1 (manager) of my-team, tier 1\n"
+
+
 def test_whoami_is_one_line(team: Program) -> None:
     assert team("whoami", agent="dev-1").out == "dev-1 (project) of my-team, tier 2, active, 0 unread\n"
 

@@ -57,7 +57,7 @@ def test_change_of_a_version_that_is_gone_says_who_changed_what(bttask: Program,
 def test_change_of_the_version_that_was_seen_is_made(bttask: Program, task: str) -> None:
     run = bttask("status", task[:8], "progress", "--version", "1", agent="dev-1")
 
-    assert run.out == f"{task}: progress, dev-1, version 2\n"
+    assert run.out == f"{task}: progress, medium, dev-1, version 2\n"
 
 
 def test_move_to_review_is_posted(team: Program, bttask: Program, task: str) -> None:
@@ -82,6 +82,29 @@ def test_tester_comments_but_does_not_assign(bttask: Program, task: str) -> None
 @pytest.mark.parametrize("arguments", [(), ("dev-2", "--nobody")])
 def test_task_goes_to_one_or_to_nobody(bttask: Program, task: str, arguments: tuple[str, ...]) -> None:
     assert bttask("assign", task, *arguments, agent="mgr-1").code == 2
+
+
+def test_priority_is_changed_by_managers_and_architects(bttask: Program, task: str) -> None:
+    changed = bttask("priority", task[:8], "critical", "--version", "1", agent="architect-1")
+
+    assert changed.out == f"{task}: todo, critical, dev-1, version 2\n"
+    assert bttask("priority", task, "low", "--version", "1", agent="mgr-1").code == 3
+    assert bttask("priority", task, "urgent", agent="mgr-1").code == 3
+    assert bttask("priority", task, "low", agent="dev-1").code == 6
+
+
+def test_board_of_another_group_is_for_admin(team: Program, bttask: Program, task: str) -> None:
+    team("register", "--id", "chief", "--role", "manager", "--group", "other")
+
+    for command in ("list", "board", "priorities"):
+        assert bttask(command, "--group", "my-team", agent="chief").code == 6
+    assert bttask("list", agent="chief").out == "No tasks.\n"
+    assert bttask("status", task, "done", agent="chief").err == (
+        "error: chief (manager) may not see or change the tasks of other groups; only admin may\n"
+    )
+    other = bttask("add", "Theirs", "--group", "other", agent="boss").out.strip()
+    assert [one["id"] for one in bttask("list", "--json", agent="boss").document["tasks"]] == [task, other]
+    assert [one["id"] for one in bttask("list", "--group", "other", "--json").document["tasks"]] == [other]
 
 
 def test_task_may_go_to_nobody(bttask: Program, task: str) -> None:
@@ -130,6 +153,16 @@ def test_board_in_a_pipe_has_a_section_for_each_column(bttask: Program, task: st
         "review (0)",
         "done (0)",
         "blocked (0)",
+    ]
+
+
+def test_board_of_several_groups_names_them(bttask: Program, task: str) -> None:
+    other = bttask("add", "Theirs", "--group", "other", agent="boss").out.strip()
+
+    assert bttask("board", agent="boss").out.splitlines()[:3] == [
+        "todo (2)",
+        f"  {task}  medium, dev-1, my-team  Review the auth module",
+        f"  {other}  medium, nobody, other  Theirs",
     ]
 
 

@@ -34,7 +34,12 @@ def complete(project: Path) -> Callable[[str], list[str]]:
 
 
 def test_commands(complete: Callable[[str], list[str]]) -> None:
-    assert complete("bmad-messenger re") == ["receive-message", "reply"]
+    assert complete("bmad-messenger re") == ["receive-message", "reply", "review"]
+
+
+def test_commands_of_a_group(complete: Callable[[str], list[str]]) -> None:
+    assert complete("bmad-messenger gi") == ["git"]
+    assert complete("bmad-messenger git in") == ["install"]
 
 
 def test_agents_types_routes_and_ids(complete: Callable[[str], list[str]], cli: Cli, sent: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bmad_messenger import hookimpl
-from bmad_messenger.cli.group import COMMANDS
+from bmad_messenger.cli.group import COMMANDS, GROUPS, UNLISTED
 
 Cli = Callable[..., Any]
 
@@ -30,16 +30,16 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], None]
     return install
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", [*COMMANDS, *GROUPS])
 def test_help_ends_its_text_with_an_example(cli: Cli, name: str) -> None:
-    text = cli(name, "--help").out.partition("\nOptions:")[0].partition("\nArguments:")[0]
+    text = cli(*name.split(), "--help").out.partition("\nOptions:")[0].partition("\nArguments:")[0]
 
     assert f"  Example:\n    bmad-messenger {name}" in text
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in UNLISTED])
 def test_every_command_takes_the_shared_options(cli: Cli, name: str) -> None:
-    text = cli(name, "--help").out
+    text = cli(*name.split(), "--help").out
 
     assert "--json" in text
     assert "--project DIR" in text
@@ -65,6 +65,37 @@ def test_command_like_no_other_points_to_the_list(cli: Cli) -> None:
     assert "`bmad-messenger --help` lists them" in cli("xyzzy").err
 
 
+def test_command_of_a_group_names_the_nearest(cli: Cli) -> None:
+    run = cli("git", "instal")
+
+    assert run.code == 2
+    assert run.err == "error: there is no command 'git instal'; did you mean 'git install'?\n"
+
+
+@pytest.mark.parametrize("word", ["install", "git-install"])
+def test_name_like_that_of_a_group_s_command_leads_there(cli: Cli, word: str) -> None:
+    assert "did you mean 'git install'?" in cli(word).err
+
+
+def test_word_like_no_command_of_a_group_points_to_its_list(cli: Cli) -> None:
+    assert "`bmad-messenger git --help` lists them" in cli("git", "xyzzy").err
+
+
+def test_group_without_a_command_shows_its_help(cli: Cli) -> None:
+    run = cli("git")
+
+    assert (run.code, run.out) == (0, cli("git", "--help").out)
+    assert "\n  install  Let git" in run.out
+
+
+def test_list_names_the_commands_of_groups_in_full(cli: Cli) -> None:
+    listed = [line for line in cli("--help").out.splitlines() if line.startswith("  ")]
+
+    assert [name for name in COMMANDS if any(line.startswith(f"  {name} ") for line in listed)] == [
+        name for name in COMMANDS if name not in UNLISTED
+    ]
+
+
 def test_plugin_adds_a_command(cli: Cli, install: Callable[[dict[str, Any]], None]) -> None:
     def greet(name: str, loud: bool = False) -> None:
         """Greet somebody."""
@@ -87,11 +118,12 @@ def test_switched_off_plugin_adds_no_command(cli: Cli, install: Callable[[dict[s
     assert cli("greet").code == 2
 
 
-def test_plugin_may_not_take_a_built_in_name(cli: Cli, install: Callable[[dict[str, Any]], None]) -> None:
-    install({"list": lambda: None})
+@pytest.mark.parametrize("name", ["list", "git"])
+def test_plugin_may_not_take_a_built_in_name(cli: Cli, install: Callable[[dict[str, Any]], None], name: str) -> None:
+    install({name: lambda: None})
 
-    assert "warning: the plugin 'extra' adds the command 'list', which exists" in cli("--help").err
-    assert cli("list").code == 0
+    assert f"warning: the plugin 'extra' adds the command '{name}', which exists" in cli("--help").err
+    assert cli(name).code == 0
 
 
 def test_broken_plugin_command_is_named(cli: Cli, install: Callable[[dict[str, Any]], None]) -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bmad_messenger.errors import DamagedError, InvalidError
-from bmad_messenger.queue.edit import append, as_item, as_record, change, remove
+from bmad_messenger.queue.edit import append, as_comment, as_item, as_record, change, remove
 from bmad_messenger.queue.text import QueueText, scan
 from bmad_messenger.queue.view import checked_view
 from bmad_messenger.yaml.parse import parse
@@ -338,3 +340,15 @@ def test_item_is_the_record_moved_back() -> None:
 
 def test_record_that_says_something_else_is_written_anew() -> None:
     assert as_item("to: dev\n", {"to": "tea"}, 2) == '  - to: "tea"\n'
+
+
+@given(st.text())
+def test_any_text_is_kept_in_a_comment(text: str) -> None:
+    comment = as_comment(text)
+
+    assert parse(f"a: 1\n{comment}") == {"a": 1}
+    assert all(line.startswith("#") for line in comment.removesuffix("\n").split("\n"))
+
+
+def test_comment_shows_the_text_as_it_is() -> None:
+    assert as_comment("  - to: é: b\r\n    x: \0\n\n").splitlines()[1:] == ["#  - to: é: b", "#    x: \\u0000"]

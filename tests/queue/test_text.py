@@ -245,3 +245,42 @@ def test_head_leaves_every_other_shape_to_the_parser(lines: str) -> None:
 )
 def test_head_needs_the_payload_to_be_last(text: str) -> None:
     assert scan(text).head(0) is None
+
+
+ID = "MSG-20250115-a1b2"
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        pytest.param(f"  - message_id: {ID}\n    to: a: b\n", id="first"),
+        pytest.param(f"  - to: a: b\n    'message_id': '{ID}' # it\n", id="later, in quotes"),
+        pytest.param(f"  -\n    # note\n    to: [\n    message_id: {ID}\n", id="below the dash"),
+        pytest.param(f"  -   to: [\n      message_id: {ID}\r\n", id="deeper, with CR"),
+        pytest.param(f"  - message_id: {ID}\n<<<<<<< ours\n    to: a\n=======\n>>>>>>> theirs\n", id="conflict"),
+    ],
+)
+def test_id_of_a_message_that_is_no_yaml_is_told_by_its_line(item: str) -> None:
+    assert scan(f"messages:\n{item}").own_id(0) == ID
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        pytest.param(f"  - to: a: b\n    payload:\n      message_id: {ID}\n", id="in the payload"),
+        pytest.param(f"  - to: a: b\n    reply_to: {ID}\n", id="another key"),
+        pytest.param(f"  - message_id: {ID}\n    message_id: {ID}0\n", id="two"),
+        pytest.param(f"  - message_id: {ID} or so\n", id="more behind it"),
+        pytest.param("  - message_id: MSG-1\n", id="no id"),
+        pytest.param(f"  - {{message_id: {ID}, to: [}}\n", id="braces"),
+        pytest.param("  -\n", id="nothing"),
+    ],
+)
+def test_id_that_is_not_certain_is_not_told(item: str) -> None:
+    assert scan(f"messages:\n{item}").own_id(0) is None
+
+
+def test_comment_below_a_broken_message_is_not_its_own() -> None:
+    text = TWO.replace('message: "one"', 'message: "one').replace("for later", "for 'later'")
+
+    assert scan(text).item(0).endswith('message: "one\n')

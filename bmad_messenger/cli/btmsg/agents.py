@@ -1,6 +1,5 @@
 """`register`, `agents`, `whoami`, `contacts`, `allow`, `deny`, `status` and `heartbeat`: the agents themselves."""
 
-from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -11,11 +10,12 @@ from bmad_messenger.btmsg.records import Agent as AgentRecord
 from bmad_messenger.btmsg.records import ListedAgent
 from bmad_messenger.btmsg.roles import ROLES
 from bmad_messenger.cli.btmsg.options import Agent, AnyGroup, Db, OtherAgent
-from bmad_messenger.cli.btmsg.printing import agent_text, write_record, write_records
+from bmad_messenger.cli.btmsg.printing import agent_text, print_record, print_table
 from bmad_messenger.cli.options import Json
-from bmad_messenger.cli.output import write_json, write_lines, write_table
+from bmad_messenger.cli.output import write_json, write_lines
 
 _Contact = Annotated[str, typer.Argument(metavar="OTHER", help="Another agent's id.")]
+_COLUMNS = ("id", "name", "role", "tier", "group", "status", "unread")
 _Both = Annotated[bool, typer.Option("--both", help="And the other way round.")]
 
 
@@ -23,7 +23,9 @@ def register(
     group: Annotated[str, typer.Option(metavar="GROUP", help="The group it belongs to.")],
     agent_id: Annotated[str | None, typer.Option("--id", metavar="AGENT", help="Its id, in place of yours.")] = None,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="How it is shown, in place of its id.")] = None,
-    role: Annotated[str, typer.Option(metavar="|".join(ROLES), help="What it may do.")] = "project",
+    role: Annotated[
+        str | None, typer.Option(metavar="|".join(ROLES), help="What it may do; a new agent is a project agent.")
+    ] = None,
     tier: Annotated[
         int | None, typer.Option(metavar="N", help="1 is management, 2 a project; in place of the role's own.")
     ] = None,
@@ -36,7 +38,8 @@ def register(
     """Register an agent, or renew it.
 
     It is active then, and a member of its group's review channels. Tier 1 is linked with each other, a manager with
-    everyone in the group, an admin with all.
+    everyone in the group, an admin with all. Anyone may register an agent in any role; the role, tier and group of one
+    that is there are for a manager of its group to change, or admin.
 
     \b
     Example:
@@ -52,21 +55,21 @@ def register(
             model=model,
             cwd=cwd,
         )
-    if as_json:
-        write_record(registered)
-    else:
-        write_lines([_line(registered)])
+    print_record(registered, as_json, _line(registered))
 
 
 def agents(group: AnyGroup = None, agent: Agent = None, db: Db = None, as_json: Json = False) -> None:
-    """List the agents with their unread messages.
+    """List the agents that you see, with their unread messages.
+
+    These are you and your contacts, for a manager the whole group too; all for admin and where nobody calls.
 
     \b
     Example:
       btmsg agents --group my-team
     """
     with Btmsg(db, agent=agent) as btmsg:
-        _print_agents("agents", btmsg.get_agents(group), as_json, empty="No agents.")
+        found = btmsg.visible_agents(group)
+    print_table("agents", found, as_json, _COLUMNS, _row, empty="No agents.")
 
 
 def whoami(agent: Agent = None, db: Db = None, as_json: Json = False) -> None:
@@ -78,10 +81,7 @@ def whoami(agent: Agent = None, db: Db = None, as_json: Json = False) -> None:
     """
     with Btmsg(db, agent=agent) as btmsg:
         caller = btmsg.whoami()
-    if as_json:
-        write_record(caller)
-    else:
-        write_lines([f"{_line(caller)}, {caller.status}, {caller.unread_count} unread"])
+    print_record(caller, as_json, f"{_line(caller)}, {caller.status}, {caller.unread_count} unread")
 
 
 def contacts(agent: Agent = None, db: Db = None, as_json: Json = False) -> None:
@@ -92,7 +92,8 @@ def contacts(agent: Agent = None, db: Db = None, as_json: Json = False) -> None:
       btmsg contacts
     """
     with Btmsg(db, agent=agent) as btmsg:
-        _print_agents("contacts", btmsg.contacts(), as_json, empty="No contacts.")
+        found = btmsg.contacts()
+    print_table("contacts", found, as_json, _COLUMNS, _row, empty="No contacts.")
 
 
 def allow(
@@ -148,10 +149,7 @@ def status(
     """
     with Btmsg(db, agent=agent) as btmsg:
         changed = btmsg.set_status(other, state)
-    if as_json:
-        write_record(changed)
-    else:
-        write_lines([f"{changed.id}: {changed.status}"])
+    print_record(changed, as_json, f"{changed.id}: {changed.status}")
 
 
 def heartbeat(agent: Agent = None, db: Db = None, as_json: Json = False) -> None:
@@ -174,14 +172,8 @@ def _line(agent: AgentRecord | ListedAgent) -> str:
     return f"{agent_text(agent.id, agent.name, agent.role)} of {agent.group_id}, tier {agent.tier}"
 
 
-def _print_agents(key: str, agents: Sequence[ListedAgent], as_json: bool, *, empty: str) -> None:
-    if as_json:
-        write_records(key, agents)
-        return
-    rows = [
-        (one.id, one.name, one.role, str(one.tier), one.group_id, one.status, str(one.unread_count)) for one in agents
-    ]
-    write_table(("id", "name", "role", "tier", "group", "status", "unread"), rows, empty=empty)
+def _row(one: ListedAgent) -> tuple[str, ...]:
+    return one.id, one.name, one.role, str(one.tier), one.group_id, one.status, str(one.unread_count)
 
 
 def _print_pair(first: str, second: str, both: bool, verb: str, as_json: bool) -> None:

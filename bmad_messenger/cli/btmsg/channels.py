@@ -14,13 +14,16 @@ from bmad_messenger.cli.btmsg.options import (
     one_of,
     text_of,
 )
-from bmad_messenger.cli.btmsg.printing import moment, write_posts, write_record, write_records
+from bmad_messenger.cli.btmsg.printing import moment, print_posts, print_record, print_table
 from bmad_messenger.cli.options import Json
-from bmad_messenger.cli.output import write_lines, write_table
+
+_COLUMNS = ("channel", "group", "members", "created by", "created", "id")
 
 
 def channels(group: Group = None, agent: Agent = None, db: Db = None, as_json: Json = False) -> None:
     """List the channels of your group.
+
+    Admin and whoever is no agent see those of all groups.
 
     \b
     Example:
@@ -28,14 +31,7 @@ def channels(group: Group = None, agent: Agent = None, db: Db = None, as_json: J
     """
     with Btmsg(db, agent=agent) as btmsg:
         found = btmsg.get_channels(group)
-    if as_json:
-        write_records("channels", found)
-        return
-    rows = [
-        (_hash(one), one.group_id, str(one.member_count), one.created_by, moment(one.created_at), one.id)
-        for one in found
-    ]
-    write_table(("channel", "group", "members", "created by", "created", "id"), rows, empty="No channels.")
+    print_table("channels", found, as_json, _COLUMNS, _row, empty="No channels.")
 
 
 def channel_create(
@@ -52,9 +48,9 @@ def channel_create(
     Example:
       btmsg channel-create releases
     """
-    wanted = _channel(name, channel)
     with Btmsg(db, agent=agent) as btmsg:
-        _print_channel(btmsg.channel_create(wanted, group_id=group), as_json)
+        made = btmsg.channel_create(_named(name, channel), group_id=group)
+    print_record(made, as_json, _line(made))
 
 
 def channel_join(
@@ -71,9 +67,9 @@ def channel_join(
     Example:
       btmsg channel-join releases
     """
-    wanted = _channel(name, channel)
     with Btmsg(db, agent=agent) as btmsg:
-        _print_channel(btmsg.channel_join(wanted, group_id=group), as_json)
+        joined = btmsg.channel_join(_named(name, channel), group_id=group)
+    print_record(joined, as_json, _line(joined))
 
 
 def channel_post(
@@ -94,13 +90,9 @@ def channel_post(
     """
     if channel is not None and text is None:
         name, text = None, name  # what stands alone beside --channel is the text
-    wanted, said = _channel(name, channel), text_of(text, content)
     with Btmsg(db, agent=agent) as btmsg:
-        post = btmsg.channel_post(wanted, said, group_id=group)
-    if as_json:
-        write_record(post)
-    else:
-        write_lines([post.id])
+        post = btmsg.channel_post(_named(name, channel), text_of(text, content), group_id=group)
+    print_record(post, as_json, post.id)
 
 
 def channel_read(
@@ -118,16 +110,12 @@ def channel_read(
     Example:
       btmsg channel-read review-queue --limit 5
     """
-    wanted = _channel(name, channel)
     with Btmsg(db, agent=agent) as btmsg:
-        posts = btmsg.get_channel_messages(wanted, limit, group_id=group)
-    if as_json:
-        write_records("messages", posts)
-    else:
-        write_posts(posts, empty="No posts.")
+        posts = btmsg.get_channel_messages(_named(name, channel), limit, group_id=group)
+    print_posts(posts, as_json, empty="No posts.")
 
 
-def _channel(name: str | None, channel: str | None) -> str:
+def _named(name: str | None, channel: str | None) -> str:
     return one_of(name, channel, "CHANNEL", "--channel")
 
 
@@ -135,9 +123,10 @@ def _hash(channel: ChannelRecord) -> str:
     return f"#{channel.name.lstrip('#')}"
 
 
-def _print_channel(channel: ChannelRecord, as_json: bool) -> None:
-    if as_json:
-        write_record(channel)
-    else:
-        members = "1 member" if channel.member_count == 1 else f"{channel.member_count} members"
-        write_lines([f"{_hash(channel)} of {channel.group_id}: {members}"])
+def _line(channel: ChannelRecord) -> str:
+    members = "1 member" if channel.member_count == 1 else f"{channel.member_count} members"
+    return f"{_hash(channel)} of {channel.group_id}: {members}"
+
+
+def _row(one: ChannelRecord) -> tuple[str, ...]:
+    return _hash(one), one.group_id, str(one.member_count), one.created_by, moment(one.created_at), one.id

@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from bmad_messenger.btmsg.api import STALL_MINUTES, Btmsg
-from bmad_messenger.btmsg.records import GraphNode, Health, Retried
+from bmad_messenger.btmsg.records import DeadLetter, GraphNode, Health, Retried
 from bmad_messenger.cli.btmsg.options import Agent, AnyGroup, Db, Latest, StallMin
-from bmad_messenger.cli.btmsg.printing import agent_text, moment, summary, write_records
+from bmad_messenger.cli.btmsg.printing import agent_text, moment, print_table, summary, write_records
 from bmad_messenger.cli.options import Json
-from bmad_messenger.cli.output import write_json, write_lines, write_table
+from bmad_messenger.cli.output import write_json, write_lines
 from bmad_messenger.errors import UsageError
 
 
@@ -22,7 +22,7 @@ def health(
     db: Db = None,
     as_json: Json = False,
 ) -> None:
-    """Show which agents are alive, stalled, asleep or stopped.
+    """Show which of the agents that you see are alive, stalled, asleep or stopped.
 
     \b
     Example:
@@ -30,15 +30,18 @@ def health(
     """
     with Btmsg(db, agent=agent, stall_minutes=stall_min) as btmsg:
         found = btmsg.health(group)
-    if as_json:
-        write_records("agents", found)
-        return
-    rows = [(one.agent_id, one.role, one.status, one.state, _age(one), str(one.unread_count)) for one in found]
-    write_table(("id", "role", "status", "state", "heartbeat", "unread"), rows, empty="No agents.")
+    print_table(
+        "agents",
+        found,
+        as_json,
+        ("id", "role", "status", "state", "heartbeat", "unread"),
+        lambda one: (one.agent_id, one.role, one.status, one.state, _age(one), str(one.unread_count)),
+        empty="No agents.",
+    )
 
 
 def graph(group: AnyGroup = None, agent: Agent = None, db: Db = None, as_json: Json = False) -> None:
-    """Show who may talk to whom, tier by tier.
+    """Show which of the agents that you see may talk to whom, tier by tier.
 
     \b
     Example:
@@ -78,7 +81,7 @@ def dead_letters(
         elif clear:
             _print_cleared(btmsg.clear_dead_letters(*numbers or ()), as_json)
         else:
-            _print_dead_letters(btmsg, as_json)
+            _print_dead_letters(btmsg.dead_letters(), as_json)
 
 
 def audit(
@@ -98,11 +101,14 @@ def audit(
     """
     with Btmsg(db, agent=agent) as btmsg:
         entries = btmsg.audit(event_type=event, limit=limit)
-    if as_json:
-        write_records("entries", entries)
-        return
-    rows = [(moment(entry.created_at), entry.agent_id, entry.event_type, entry.detail) for entry in entries]
-    write_table(("time", "agent", "event", "detail"), rows, empty="Nothing happened yet.")
+    print_table(
+        "entries",
+        entries,
+        as_json,
+        ("time", "agent", "event", "detail"),
+        lambda entry: (moment(entry.created_at), entry.agent_id, entry.event_type, entry.detail),
+        empty="Nothing happened yet.",
+    )
 
 
 def _age(health: Health) -> str:
@@ -120,16 +126,22 @@ def _tiers(nodes: Sequence[GraphNode]) -> Iterator[str]:
             yield f"  {who}, {node.status}, {node.unread_count} unread -> {whom}"
 
 
-def _print_dead_letters(btmsg: Btmsg, as_json: bool) -> None:
-    letters = btmsg.dead_letters()
-    if as_json:
-        write_records("deadLetters", letters)
-        return
-    rows = [
-        (str(one.id), one.from_agent, one.to_agent, moment(one.created_at), one.error, summary(one.content))
-        for one in letters
-    ]
-    write_table(("number", "from", "to", "sent", "reason", "message"), rows, empty="No dead letters.")
+def _print_dead_letters(letters: Sequence[DeadLetter], as_json: bool) -> None:
+    print_table(
+        "deadLetters",
+        letters,
+        as_json,
+        ("number", "from", "to", "sent", "reason", "message"),
+        lambda one: (
+            str(one.id),
+            one.from_agent,
+            one.to_agent,
+            moment(one.created_at),
+            one.error,
+            summary(one.content),
+        ),
+        empty="No dead letters.",
+    )
 
 
 def _print_retried(retried: Sequence[Retried], as_json: bool) -> None:

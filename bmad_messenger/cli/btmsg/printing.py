@@ -1,11 +1,12 @@
 """How the records of the database look: as JSON, as blocks of text, as cells of a table."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 from bmad_messenger.btmsg.records import ChannelMessage, FeedEntry, Message, as_dict
-from bmad_messenger.cli.output import json_text, printable, write, write_json
+from bmad_messenger.cli.output import json_text, printable, write, write_json, write_lines, write_table
 
+_Record = TypeVar("_Record")
 _SUMMARY = 60  # characters
 
 
@@ -19,14 +20,56 @@ def write_records(key: str, records: Iterable[Any]) -> None:
     write_json({key: [as_dict(record) for record in records]})
 
 
-def write_messages(messages: Iterable[Message], *, empty: str, with_payload: bool = False) -> None:
+def print_record(record: Any, as_json: bool, line: str) -> None:
+    """Write one record, as a JSON document or as a line."""
+    if as_json:
+        write_record(record)
+    else:
+        write_lines([line])
+
+
+def print_table(
+    key: str,
+    records: Sequence[_Record],
+    as_json: bool,
+    columns: Sequence[str],
+    row: Callable[[_Record], Sequence[str]],
+    *,
+    empty: str,
+) -> None:
+    """Write records as a JSON document with the list `key`, or as rows of a table, or `empty` where there is none."""
+    if as_json:
+        write_records(key, records)
+    else:
+        write_table(columns, [row(record) for record in records], empty=empty)
+
+
+def print_messages(messages: Sequence[Message], as_json: bool, *, empty: str) -> None:
     """Write messages in full, one below the other, or `empty` where there is none."""
-    write("\n".join(_message_text(message, with_payload) for message in messages) or f"{empty}\n")
+    if as_json:
+        write_records("messages", messages)
+    else:
+        write("\n".join(message_text(message) for message in messages) or f"{empty}\n")
 
 
-def write_posts(posts: Iterable[ChannelMessage], *, empty: str) -> None:
+def print_posts(posts: Sequence[ChannelMessage], as_json: bool, *, empty: str) -> None:
     """Write a channel's posts in full, one below the other, or `empty` where there is none."""
-    write("\n".join(_post_text(post) for post in posts) or f"{empty}\n")
+    if as_json:
+        write_records("messages", posts)
+    else:
+        write("\n".join(_post_text(post) for post in posts) or f"{empty}\n")
+
+
+def message_text(message: Message, *, with_payload: bool = False) -> str:
+    """A message in full."""
+    fields = {
+        "from": sender(message),
+        "to": message.to_agent,
+        "sent": moment(message.created_at),
+        "answers": message.reply_to,
+        "payload": json_text(message.payload) if with_payload and message.payload is not None else None,
+    }
+    return _block(f"message {message.id}", fields, message.from_agent, message.content)
 
 
 def moment(time: str | None) -> str:
@@ -54,17 +97,6 @@ def agent_text(agent_id: str, name: str, role: str | None) -> str:
 def indented(content: str, indent: str) -> list[str]:
     """The lines of a text, each set in, so that none can pass for something that stands at the margin."""
     return [f"{indent}{line}".rstrip() for line in content.split("\n")]
-
-
-def _message_text(message: Message, with_payload: bool) -> str:
-    fields = {
-        "from": sender(message),
-        "to": message.to_agent,
-        "sent": moment(message.created_at),
-        "answers": message.reply_to,
-        "payload": json_text(message.payload) if with_payload and message.payload is not None else None,
-    }
-    return _block(f"message {message.id}", fields, message.from_agent, message.content)
 
 
 def _post_text(post: ChannelMessage) -> str:

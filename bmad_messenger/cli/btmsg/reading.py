@@ -7,12 +7,12 @@ import typer
 from bmad_messenger.btmsg.api import Btmsg
 from bmad_messenger.btmsg.records import as_dict
 from bmad_messenger.cli.btmsg.options import Agent, Db, Group, Latest, Limit, MessageId, OtherAgent
-from bmad_messenger.cli.btmsg.printing import moment, summary, write_messages, write_record, write_records
+from bmad_messenger.cli.btmsg.printing import message_text, moment, print_messages, print_table, summary, write_record
 from bmad_messenger.cli.options import Json
-from bmad_messenger.cli.output import write_json, write_lines, write_table
+from bmad_messenger.cli.output import write, write_json, write_lines
 from bmad_messenger.errors import UsageError
 
-_NO_MESSAGES = "No messages."
+_NO_MESSAGES, _NO_UNREAD = "No messages.", "No unread messages."
 
 
 def read(limit: Limit = None, agent: Agent = None, db: Db = None, as_json: Json = False) -> None:
@@ -26,10 +26,7 @@ def read(limit: Limit = None, agent: Agent = None, db: Db = None, as_json: Json 
     """
     with Btmsg(db, agent=agent) as btmsg:
         messages = btmsg.unread_messages(limit=limit)
-        if as_json:
-            write_records("messages", messages)
-        else:
-            write_messages(messages, empty="No unread messages.")
+        print_messages(messages, as_json, empty=_NO_UNREAD)
         if messages:  # only now: what could not be printed waits for the next call
             btmsg.mark_read(message.id for message in messages)
 
@@ -50,22 +47,20 @@ def inbox(
     with Btmsg(db, agent=agent) as btmsg:
         waiting = btmsg.unread_messages(limit=None if all_messages else limit)
         messages = btmsg.inbox(limit) if all_messages else waiting
-    if as_json:
-        write_records("messages", messages)
-        return
     unread = {message.id for message in waiting}
-    rows = [
-        (
-            message.id,
-            message.from_agent,
-            moment(message.created_at),
-            "unread" if message.id in unread else "read",
-            summary(message.content),
-        )
-        for message in messages
-    ]
-    write_table(
-        ("id", "from", "sent", "state", "message"), rows, empty=_NO_MESSAGES if all_messages else "No unread messages."
+    print_table(
+        "messages",
+        messages,
+        as_json,
+        ("id", "from", "sent", "state", "message"),
+        lambda one: (
+            one.id,
+            one.from_agent,
+            moment(one.created_at),
+            "unread" if one.id in unread else "read",
+            summary(one.content),
+        ),
+        empty=_NO_MESSAGES if all_messages else _NO_UNREAD,
     )
 
 
@@ -81,7 +76,7 @@ def show(message_id: MessageId, agent: Agent = None, db: Db = None, as_json: Jso
     if as_json:
         write_record(message)
     else:
-        write_messages([message], empty="", with_payload=True)
+        write(message_text(message, with_payload=True))
 
 
 def history(other: OtherAgent, limit: Latest = 20, agent: Agent = None, db: Db = None, as_json: Json = False) -> None:
@@ -95,10 +90,7 @@ def history(other: OtherAgent, limit: Latest = 20, agent: Agent = None, db: Db =
     """
     with Btmsg(db, agent=agent) as btmsg:
         messages = btmsg.history(other, limit)
-    if as_json:
-        write_records("messages", messages)
-    else:
-        write_messages(messages, empty=_NO_MESSAGES)
+    print_messages(messages, as_json, empty=_NO_MESSAGES)
 
 
 def unseen(
@@ -117,10 +109,7 @@ def unseen(
     """
     with Btmsg(db, agent=agent) as btmsg:
         messages = btmsg.unseen(session)
-    if as_json:
-        write_records("messages", messages)
-    else:
-        write_messages(messages, empty=f"The session {session} has seen everything.")
+    print_messages(messages, as_json, empty=f"The session {session} has seen everything.")
 
 
 def ack(
@@ -159,7 +148,7 @@ def ack(
 def feed(group: Group = None, limit: Latest = 50, agent: Agent = None, db: Db = None, as_json: Json = False) -> None:
     """List the latest messages across the group, newest first.
 
-    A manager sees those of the whole group, others their own.
+    A manager sees those of the whole group, others their own; admin and whoever is no agent those of all groups.
 
     \b
     Example:
@@ -167,14 +156,14 @@ def feed(group: Group = None, limit: Latest = 50, agent: Agent = None, db: Db = 
     """
     with Btmsg(db, agent=agent) as btmsg:
         entries = btmsg.get_feed(group, limit)
-    if as_json:
-        write_records("messages", entries)
-        return
-    rows = [
-        (entry.id, entry.from_agent, entry.to_agent, moment(entry.created_at), summary(entry.content))
-        for entry in entries
-    ]
-    write_table(("id", "from", "to", "sent", "message"), rows, empty=_NO_MESSAGES)
+    print_table(
+        "messages",
+        entries,
+        as_json,
+        ("id", "from", "to", "sent", "message"),
+        lambda one: (one.id, one.from_agent, one.to_agent, moment(one.created_at), summary(one.content)),
+        empty=_NO_MESSAGES,
+    )
 
 
 def search(
@@ -194,8 +183,11 @@ def search(
     """
     with Btmsg(db, agent=agent) as btmsg:
         hits = btmsg.search(" ".join(words), limit)
-    if as_json:
-        write_records("hits", hits)
-        return
-    rows = [(hit.kind, hit.id, hit.from_agent, hit.place, moment(hit.created_at), summary(hit.content)) for hit in hits]
-    write_table(("kind", "id", "from", "in", "sent", "text"), rows, empty="Nothing has these words.")
+    print_table(
+        "hits",
+        hits,
+        as_json,
+        ("kind", "id", "from", "in", "sent", "text"),
+        lambda hit: (hit.kind, hit.id, hit.from_agent, hit.place, moment(hit.created_at), summary(hit.content)),
+        empty="Nothing has these words.",
+    )

@@ -1,4 +1,4 @@
-"""`add`, `assign`, `status`, `comment` and `delete`: what changes the task board."""
+"""`add`, `assign`, `status`, `priority`, `comment` and `delete`: what changes the task board."""
 
 from typing import Annotated
 
@@ -8,10 +8,9 @@ from bmad_messenger.btmsg.api import Btmsg
 from bmad_messenger.btmsg.records import Task
 from bmad_messenger.btmsg.tasks import PRIORITIES, STATUSES
 from bmad_messenger.cli.btmsg.options import Agent, Content, Db, Words, text_of
-from bmad_messenger.cli.btmsg.printing import write_record
+from bmad_messenger.cli.btmsg.printing import print_record
 from bmad_messenger.cli.bttask.options import TaskId, Version
 from bmad_messenger.cli.options import Json
-from bmad_messenger.cli.output import write_lines
 from bmad_messenger.errors import UsageError
 
 
@@ -22,6 +21,9 @@ def add(
     assign: Annotated[str | None, typer.Option(metavar="AGENT", help="Who does it.")] = None,
     parent: Annotated[str | None, typer.Option(metavar="ID", help="The task it is a part of.")] = None,
     sort_order: Annotated[int, typer.Option(metavar="N", help="Its place among the others: lower ones first.")] = 0,
+    group: Annotated[
+        str | None, typer.Option(metavar="GROUP", help="The board of this group, in place of your own; admin may.")
+    ] = None,
     agent: Agent = None,
     db: Db = None,
     as_json: Json = False,
@@ -34,12 +36,15 @@ def add(
     """
     with Btmsg(db, agent=agent) as btmsg:
         task = btmsg.board.add(
-            title, description=description, priority=priority, assigned_to=assign, parent=parent, sort_order=sort_order
+            title,
+            description=description,
+            priority=priority,
+            assigned_to=assign,
+            parent=parent,
+            sort_order=sort_order,
+            group_id=group,
         )
-    if as_json:
-        write_record(task)
-    else:
-        write_lines([task.id])
+    print_record(task, as_json, task.id)
 
 
 def assign(
@@ -60,7 +65,8 @@ def assign(
     if (assignee is not None) == nobody:
         raise UsageError("a task goes to AGENT or to --nobody", hint="give one of them")
     with Btmsg(db, agent=agent) as btmsg:
-        _print_task(btmsg.board.assign(task_id, assignee, version=version), as_json)
+        task = btmsg.board.assign(task_id, assignee, version=version)
+    print_record(task, as_json, _line(task))
 
 
 def status(
@@ -81,7 +87,27 @@ def status(
       bttask status 3f2a review --version 2
     """
     with Btmsg(db, agent=agent) as btmsg:
-        _print_task(btmsg.board.set_status(task_id, column, version=version), as_json)
+        task = btmsg.board.set_status(task_id, column, version=version)
+    print_record(task, as_json, _line(task))
+
+
+def priority(
+    task_id: TaskId,
+    level: Annotated[str, typer.Argument(metavar="|".join(PRIORITIES), help="How urgent it is from now on.")],
+    version: Version = None,
+    agent: Agent = None,
+    db: Db = None,
+    as_json: Json = False,
+) -> None:
+    """Make a task more or less urgent; managers and architects may.
+
+    \b
+    Example:
+      bttask priority 3f2a critical
+    """
+    with Btmsg(db, agent=agent) as btmsg:
+        task = btmsg.board.set_priority(task_id, level, version=version)
+    print_record(task, as_json, _line(task))
 
 
 def comment(
@@ -100,13 +126,9 @@ def comment(
     Example:
       bttask comment 3f2a --content "The tests are missing"
     """
-    said = text_of(text, content)
     with Btmsg(db, agent=agent) as btmsg:
-        made = btmsg.board.comment(task_id, said)
-    if as_json:
-        write_record(made)
-    else:
-        write_lines([made.id])
+        made = btmsg.board.comment(task_id, text_of(text, content))
+    print_record(made, as_json, made.id)
 
 
 def delete(task_id: TaskId, version: Version = None, agent: Agent = None, db: Db = None, as_json: Json = False) -> None:
@@ -118,14 +140,8 @@ def delete(task_id: TaskId, version: Version = None, agent: Agent = None, db: Db
     """
     with Btmsg(db, agent=agent) as btmsg:
         task = btmsg.board.delete(task_id, version=version)
-    if as_json:
-        write_record(task)
-    else:
-        write_lines([f"deleted {task.id}: {task.title}"])
+    print_record(task, as_json, f"deleted {task.id}: {task.title}")
 
 
-def _print_task(task: Task, as_json: bool) -> None:
-    if as_json:
-        write_record(task)
-    else:
-        write_lines([f"{task.id}: {task.status}, {task.assigned_to or 'nobody'}, version {task.version}"])
+def _line(task: Task) -> str:
+    return f"{task.id}: {task.status}, {task.priority}, {task.assigned_to or 'nobody'}, version {task.version}"

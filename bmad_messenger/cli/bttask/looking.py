@@ -8,22 +8,24 @@ import typer
 from bmad_messenger.btmsg.api import Btmsg
 from bmad_messenger.btmsg.records import Task, TaskComment, as_dict
 from bmad_messenger.btmsg.tasks import STATUSES
-from bmad_messenger.cli.btmsg.options import Agent, Db, Group
-from bmad_messenger.cli.btmsg.printing import indented, moment, summary, write_records
+from bmad_messenger.cli.btmsg.options import Agent, AnyGroup, Db
+from bmad_messenger.cli.btmsg.printing import indented, moment, print_table, summary
 from bmad_messenger.cli.bttask.options import TaskId
 from bmad_messenger.cli.options import Json
-from bmad_messenger.cli.output import is_terminal, printable, write, write_json, write_table
+from bmad_messenger.cli.output import is_terminal, printable, write, write_json
 
 
 def list_tasks(
     status: Annotated[str | None, typer.Option(metavar="|".join(STATUSES), help="Only those in this column.")] = None,
     assigned: Annotated[str | None, typer.Option(metavar="AGENT", help="Only those of this agent.")] = None,
-    group: Group = None,
+    group: AnyGroup = None,
     agent: Agent = None,
     db: Db = None,
     as_json: Json = False,
 ) -> None:
     """List the tasks of your group.
+
+    Admin and whoever is no agent see those of every group; so do board and priorities.
 
     \b
     Example:
@@ -31,14 +33,22 @@ def list_tasks(
     """
     with Btmsg(db, agent=agent) as btmsg:
         tasks = btmsg.board.tasks(group, status=status, assigned_to=assigned)
-    if as_json:
-        write_records("tasks", tasks)
-        return
-    rows = [
-        (task.id, task.status, task.priority, task.assigned_to or "", str(task.version), summary(task.title))
-        for task in tasks
-    ]
-    write_table(("id", "status", "priority", "assigned", "version", "title"), rows, empty="No tasks.")
+    print_table(
+        "tasks",
+        tasks,
+        as_json,
+        ("id", "group", "status", "priority", "assigned", "version", "title"),
+        lambda one: (
+            one.id,
+            one.group_id,
+            one.status,
+            one.priority,
+            one.assigned_to or "",
+            str(one.version),
+            summary(one.title),
+        ),
+        empty="No tasks.",
+    )
 
 
 def show(task_id: TaskId, agent: Agent = None, db: Db = None, as_json: Json = False) -> None:
@@ -57,7 +67,7 @@ def show(task_id: TaskId, agent: Agent = None, db: Db = None, as_json: Json = Fa
         write(_task_text(task, comments))
 
 
-def board(group: Group = None, agent: Agent = None, db: Db = None, as_json: Json = False) -> None:
+def board(group: AnyGroup = None, agent: Agent = None, db: Db = None, as_json: Json = False) -> None:
     """Show the board of your group, column by column.
 
     \b
@@ -77,7 +87,7 @@ def board(group: Group = None, agent: Agent = None, db: Db = None, as_json: Json
     write((drawn_board if is_terminal(sys.stdout) else plain_board)(columns))
 
 
-def priorities(group: Group = None, agent: Agent = None, db: Db = None, as_json: Json = False) -> None:
+def priorities(group: AnyGroup = None, agent: Agent = None, db: Db = None, as_json: Json = False) -> None:
     """Count the tasks of your group by priority, the most urgent first.
 
     \b
@@ -86,11 +96,14 @@ def priorities(group: Group = None, agent: Agent = None, db: Db = None, as_json:
     """
     with Btmsg(db, agent=agent) as btmsg:
         counts = btmsg.board.priorities(group)
-    if as_json:
-        write_records("priorities", counts)
-        return
-    rows = [(count.priority, str(count.open), str(count.total)) for count in counts]
-    write_table(("priority", "open", "total"), rows, empty="No tasks.")
+    print_table(
+        "priorities",
+        counts,
+        as_json,
+        ("priority", "open", "total"),
+        lambda count: (count.priority, str(count.open), str(count.total)),
+        empty="No tasks.",
+    )
 
 
 def _task_text(task: Task, comments: list[TaskComment]) -> str:

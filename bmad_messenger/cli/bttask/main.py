@@ -21,6 +21,7 @@ SECTIONS: Final = {
         "add": "changing:add",
         "assign": "changing:assign",
         "status": "changing:status",
+        "priority": "changing:priority",
         "comment": "changing:comment",
         "delete": "changing:delete",
     },
