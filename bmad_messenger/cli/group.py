@@ -22,6 +22,7 @@ SECTIONS: Final = {
         "watch": "watch:watch",
         "edit": "edit:edit_queue",
         "log": "log:log",
+        "answer": "answer:answer",
         "exec": "exec:exec_file",
     },
     "What may be sent": {
@@ -36,6 +37,27 @@ SECTIONS: Final = {
         "doctor": "doctor:doctor",
         "plugins": "project:plugins",
         "demo": "project:demo",
+    },
+    "Workflows": {
+        "workflow list": "workflow.definitions:list_workflows",
+        "workflow show": "workflow.definitions:show",
+        "workflow graph": "workflow.graph:graph",
+        "workflow tasks": "workflow.definitions:tasks",
+        "workflow new": "workflow.definitions:new",
+        "workflow validate": "workflow.definitions:validate",
+        "workflow schema": "workflow.definitions:schema",
+    },
+    "Runs of workflows": {
+        "workflow run": "workflow.running:run",
+        "workflow resume": "workflow.running:resume",
+        "workflow retry": "workflow.running:retry",
+        "workflow cancel": "workflow.running:cancel",
+        "workflow tick": "workflow.running:tick",
+        "workflow serve": "workflow.running:serve",
+        "workflow runs": "workflow.runs:list_runs",
+        "workflow status": "workflow.runs:status",
+        "workflow logs": "workflow.runs:logs",
+        "workflow prune": "workflow.runs:prune",
     },
     "In git": {
         "review": "review:review",
@@ -61,6 +83,13 @@ GROUPS: Final = {
     Example:
       bmad-messenger git install
     """,
+    "workflow": """Run workflows: steps that send and receive, wait for messages and ask people.
+
+    
+    Example:
+      bmad-messenger workflow run prd-complete --priority-features "User login"
+      bmad-messenger workflow tick
+    """,
 }
 """The groups of commands, and what their help pages say."""
 
@@ -78,6 +107,7 @@ class CommandGroup(LazyGroup):
     package = "bmad_messenger.cli"
     groups = GROUPS
     unlisted = UNLISTED
+    free_text = frozenset({"workflow run"})  # the workflow's own parameters look like options
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
