@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import os
-import shlex
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from bmad_messenger.errors import InvalidError, NotFoundError, NotPermittedError, UsageError
+from bmad_messenger.errors import InvalidError, MessengerError, NotFoundError, NotPermittedError, UsageError
 
 if TYPE_CHECKING:
+    import subprocess
+
     from bmad_messenger.messenger import Messenger
 
 _KEPT: Final = 65_536  # characters of what is printed, from the end
 _DEFAULT_TIMEOUT: Final = 600.0  # seconds
+_CHUNK: Final = 65_536  # bytes
+_GRACE: Final = 0.5  # seconds that output is waited for once the program has ended: its children may hold it open
+
+_WATCHDOG: Final = """\
+import os, signal
+group = os.read(0, 32)
+if group and not os.read(0, 1):
+    os.killpg(int(group), signal.SIGKILL)
+"""
+"""Kills a process group when its standard input ends without a word: when the process that holds it has died."""
 
 
 def run_command(
@@ -39,65 +53,149 @@ def run_command(
         `{"exit_code": ..., "stdout": ..., "stderr": ...}`, the last 65,536 characters of each.
 
     Raises:
-        NotPermittedError: where the config does not allow it.
+        NotPermittedError: where the config does not allow it, or the folder lies outside the project.
         NotFoundError: where there is no such program.
         InvalidError: where it fails, or takes too long.
     """
-    import signal
-    import subprocess
-
-    words = _words(command)
-    _require_allowed(words, messenger.config.allowed_commands)
+    words = allowed_words(command, messenger.config.allowed_commands)
+    root = messenger.project.root
     own = {**os.environ, **{name: str(value) for name, value in (environment or {}).items()}}
-    try:
-        running = subprocess.Popen(
-            words,
-            cwd=messenger.project.root / folder,
-            env=own,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
-    except (FileNotFoundError, NotADirectoryError, PermissionError, ValueError) as error:
-        raise NotFoundError(f"can't run {words[0]!r}: {error}", hint="see the program's name and its folder") from None
-    try:
-        output, errors = running.communicate(timeout=timeout)
-    except subprocess.TimeoutExpired:
-        os.killpg(running.pid, signal.SIGKILL)
-        running.communicate()
-        raise InvalidError(f"{words[0]} took longer than {timeout:g} s", hint="give it more `timeout`") from None
-    except BaseException:
-        os.killpg(running.pid, signal.SIGKILL)
-        raise
+    with _running(words, _program(words[0], root), _inside(root, folder), own) as running:
+        output, errors, has_ended = _output(running, timeout)
+        if not has_ended:
+            raise InvalidError(f"{words[0]} took longer than {timeout:g} s", hint="give it more `timeout`")
     if check and running.returncode:
         last = (errors.strip() or output.strip()).rpartition("\n")[2]
         raise InvalidError(
             f"{words[0]} ended with {running.returncode}: {last[:200]}", hint="`check: false` lets the run go on"
         )
-    return {"exit_code": running.returncode, "stdout": output[-_KEPT:], "stderr": errors[-_KEPT:]}
+    return {"exit_code": running.returncode, "stdout": output, "stderr": errors}
 
 
-def _words(command: Sequence[str] | str) -> list[str]:
-    if isinstance(command, str):
-        try:
-            words = shlex.split(command)
-        except ValueError as error:
-            raise UsageError(f"the command {command!r}: {error}", hint="write it as a list") from None
-    else:
-        words = [str(word) for word in command]
+def allowed_words(command: Sequence[str] | str, allowed: Sequence[str]) -> list[str]:
+    """The words of a command that begins with those of one that is allowed.
+
+    Raises:
+        UsageError: where it has no words.
+        NotPermittedError: where it does not.
+    """
+    import shlex
+
+    try:
+        words = shlex.split(command) if isinstance(command, str) else [str(word) for word in command]
+    except ValueError as error:
+        raise UsageError(f"the command {command!r}: {error}", hint="write it as a list") from None
     if not words:
         raise UsageError("the command is empty", hint="name a program")
-    return words
+    if any(words[: len(start)] == start for start in map(shlex.split, allowed) if start):
+        return words
+    known = ", ".join(allowed) if allowed else "none"
+    raise NotPermittedError(
+        f"the project does not allow the command {words[0]!r}",
+        hint=f"`commands: {{allow: [{words[0]}]}}` in config.yaml would; allowed now: {known}",
+    )
 
 
-def _require_allowed(words: Sequence[str], allowed: Sequence[str]) -> None:
-    """Refuse a command that does not begin with the words of one that is allowed."""
-    if not any(words[: len(start)] == start for start in map(shlex.split, allowed) if start):
-        known = ", ".join(allowed) if allowed else "none"
-        raise NotPermittedError(
-            f"the project does not allow the command {words[0]!r}",
-            hint=f"`commands: {{allow: [{words[0]}]}}` in config.yaml would; allowed now: {known}",
-        )
+def _program(name: str, root: Path) -> str:
+    """The program's file, which neither the folder that it runs in nor the variables set for it decide."""
+    from shutil import which
+
+    found = str(root / name) if os.path.dirname(name) else which(name)
+    if found is None:
+        raise _no_program(name, "it is not found")
+    return found
+
+
+def _inside(root: Path, folder: str) -> Path:
+    path = Path(os.path.realpath(root / folder))
+    if not path.is_relative_to(root):
+        raise NotPermittedError(f"the folder {folder!r} lies outside the project", hint="name one inside")
+    if not path.is_dir():
+        raise NotFoundError(f"there is no folder {folder!r} in the project", hint="name one that exists")
+    return path
+
+
+def _no_program(name: str, reason: object) -> MessengerError:
+    return NotFoundError(f"can't run {name!r}: {reason}", hint="see the program's name, and whether it is installed")
+
+
+@contextmanager
+def _running(
+    words: Sequence[str], program: str, folder: Path, environment: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The program, started; killed with all that it started where the block raises, or this process dies in it."""
+    import signal
+    import subprocess
+
+    watch = subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", _WATCHDOG],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        try:
+            running = subprocess.Popen(
+                words,
+                executable=program,
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            raise _no_program(words[0], error) from None
+        try:
+            _tell(watch, b"%d" % running.pid)
+            yield running
+        except BaseException:
+            with suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)
+            running.wait()
+            raise
+        finally:
+            for stream in (running.stdout, running.stderr):
+                if stream is not None:
+                    stream.close()
+    finally:
+        _tell(watch, b".")
+        watch.communicate()
+
+
+def _tell(watch: subprocess.Popen[bytes], word: bytes) -> None:
+    assert watch.stdin is not None  # it is a pipe
+    with suppress(BrokenPipeError):  # somebody has killed it
+        os.write(watch.stdin.fileno(), word)
+
+
+def _output(running: subprocess.Popen[bytes], timeout: float) -> tuple[str, str, bool]:
+    """The ends of what a program prints to stdout and stderr, and whether it ended in so many seconds."""
+    import selectors
+    import subprocess
+    import time
+
+    deadline = time.monotonic() + timeout
+    kept = [bytearray(), bytearray()]
+    with selectors.DefaultSelector() as selector:
+        for stream, end in zip((running.stdout, running.stderr), kept, strict=True):
+            assert stream is not None  # both are pipes
+            selector.register(stream, selectors.EVENT_READ, end)
+        while selector.get_map() and (left := deadline - time.monotonic()) > 0:
+            ready = selector.select(min(left, _GRACE))
+            for key, _ in ready:
+                chunk = os.read(key.fd, _CHUNK)
+                key.data.extend(chunk)
+                del key.data[: -4 * _KEPT]  # a character has four bytes at most
+                if not chunk:
+                    selector.unregister(key.fileobj)
+            if not ready and running.poll() is not None:
+                break
+    try:
+        running.wait(max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        return "", "", False
+    output, errors = (bytes(one).decode(errors="replace")[-_KEPT:] for one in kept)
+    return output, errors, True

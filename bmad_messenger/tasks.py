@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 from bmad_messenger.command_task import run_command
 from bmad_messenger.errors import InvalidError, MessengerError, Problem, UsageError
-from bmad_messenger.findings import show
 from bmad_messenger.inbox import Wanted
 from bmad_messenger.message import ALL, Draft, Status
 from bmad_messenger.messenger import Messenger
 from bmad_messenger.outbox import priority_of, read_payload, status_of, time_of
-from bmad_messenger.yaml.parse import resolve
+from bmad_messenger.task_parameters import parameters_of
 
 if TYPE_CHECKING:
     from bmad_messenger.exec_reader import ExecElement
-
-_KINDS: Final[Mapping[str, tuple[tuple[type, ...], str]]] = {
-    "str": ((str,), "text"),
-    "int": ((int,), "a whole number"),
-    "float": ((int, float), "a number"),
-    "bool": ((bool,), "true or false"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,25 +108,6 @@ def tasks_of(messenger: Messenger) -> dict[str, Callable[..., Any]]:
     return tasks
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One parameter of a task: its kind (`str`, `int`, `float`, `bool`, None for any), and whether it is needed."""
-
-    kind: str | None
-    is_required: bool
-
-
-def parameters_of(task: Callable[..., Any]) -> dict[str, Parameter]:
-    """What a task takes, by name, as its signature says."""
-    takes = list(inspect.signature(task).parameters.values())[1:]
-    known = [one for one in takes if one.kind is not one.VAR_KEYWORD]
-    found = {one.name: Parameter(_kind_of(one.annotation), one.default is one.empty) for one in known}
-    if len(known) < len(takes):  # the fields of a draft
-        draft = {name: Parameter(_kind_of(one.type), False) for name, one in Draft.__dataclass_fields__.items()}
-        found = {**draft, **found}
-    return found
-
-
 def summary_of(task: Callable[..., Any]) -> str:
     """What a task is for: the first sentence of its docstring."""
     return (inspect.getdoc(task) or "").split("\n")[0].partition(" (reference")[0].removesuffix(".")
@@ -195,7 +166,7 @@ def perform(messenger: Messenger, element: ExecElement) -> Any:
         return task(messenger, **params)
     except MessengerError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InvalidError.of(
             (_at(element, Problem(f"the task {element.task!r} failed: {error!r}", "mend the plugin that adds it")),), ""
         ) from error
@@ -264,41 +235,21 @@ def _task(tasks: Mapping[str, Callable[..., Any]], element: ExecElement) -> Call
 
 
 def _fitted(task: Callable[..., Any], element: ExecElement) -> dict[str, Any]:
-    """The element's params as the task takes them: text becomes a number or a truth value where no text is wanted.
+    """The element's params as the task takes them.
 
     Raises:
         InvalidError: where one is unknown, missing, or of the wrong kind.
     """
     takes = parameters_of(task)
-    params = {name: value for name, value in element.params.items() if value is not None}
-    for name in params:
-        if name not in takes:
-            hint = _near(name, takes) or f"it takes {', '.join(takes)}"
+    for name in element.params:
+        if name not in takes.by_name and not takes.is_open:
+            hint = _near(name, takes.by_name) or f"it takes {', '.join(takes.by_name)}"
             raise InvalidError(f"{element.task} has no parameter {name!r}", hint=hint)
-    missing = [name for name, one in takes.items() if one.is_required and name not in params]
+    params = {name: value for name, value in element.params.items() if value is not None}
+    missing = [name for name, one in takes.by_name.items() if one.is_required and name not in params]
     if missing:
         raise InvalidError(f"{element.task} needs the parameter {missing[0]!r}", hint='add a <param name="...">')
-    return {name: as_wanted(name, value, takes[name].kind) for name, value in params.items()}
-
-
-def _kind_of(annotation: Any) -> str | None:
-    """The word for a plain type, `str` or `int | None`; None for any other, and for none at all."""
-    words = set(re.findall(r"\w+", str(annotation))) - {"None", "class"}
-    return words.pop() if len(words) == 1 and words <= _KINDS.keys() else None
-
-
-def as_wanted(name: str, value: Any, kind: str | None) -> Any:
-    """A parameter's value as its kind wants it; raises InvalidError where it is of another."""
-    if kind is None:
-        return value
-    types, words = _KINDS[kind]
-    found = value
-    if kind != "str" and isinstance(value, str) and value:
-        with suppress(ValueError):  # a number that JSON can't hold stays text, and is refused as that
-            found = resolve(value)
-    if found is None or (isinstance(found, types) and (kind == "bool" or not isinstance(found, bool))):
-        return found
-    raise InvalidError(f"{name}: wanted {words}, found {show(value)}", hint="mend the param")
+    return takes.fitted(params)
 
 
 def _at(element: ExecElement, problem: Problem) -> Problem:

@@ -85,7 +85,7 @@ GROUPS: Final = {
     """,
     "workflow": """Run workflows: steps that send and receive, wait for messages and ask people.
 
-    
+    \b
     Example:
       bmad-messenger workflow run prd-complete --priority-features "User login"
       bmad-messenger workflow tick

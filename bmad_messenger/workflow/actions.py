@@ -7,27 +7,34 @@ a key of its own, made of run, step and round, and is sent once.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from bmad_messenger import message as messages
 from bmad_messenger.config import USER
-from bmad_messenger.errors import InvalidError, MessengerError
+from bmad_messenger.errors import InvalidError, LockTimeoutError, NotFoundError
 from bmad_messenger.exec_reader import ExecElement
-from bmad_messenger.message import Message, format_time, parse_time
+from bmad_messenger.findings import report
+from bmad_messenger.message import Message, Status, format_time, parse_time
 from bmad_messenger.messenger import Messenger
+from bmad_messenger.schemas import shipped_validator, violations
 from bmad_messenger.tasks import Delivery, perform
-from bmad_messenger.workflow.expressions import condition, filled
-from bmad_messenger.workflow.model import QUICK_TASKS, RECEIVE, SEND, Step, seconds_of
+from bmad_messenger.workflow.answers import NOTE, answer_in, how_to_answer, problem_with
+from bmad_messenger.workflow.context import messages_of
+from bmad_messenger.workflow.expressions import Expression, condition, filled, plain
+from bmad_messenger.workflow.masking import masked
+from bmad_messenger.workflow.model import COMMAND, MESSAGE_TEST, QUICK_TASKS, RECEIVE, SEND, Step, seconds_of
 from bmad_messenger.workflow.run import State
 
 if TYPE_CHECKING:
     from bmad_messenger.workflow.engine import Engine
-    from bmad_messenger.workflow.mailbox import Mailbox
-    from bmad_messenger.workflow.run import Run
+    from bmad_messenger.workflow.run import Run, StepRun
 
-ANSWER: Final = "answer"
+_MOST_PASSED: Final = 50
+_TRUE: Final = (True, "true", "True", "TRUE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,36 +47,64 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """The step waits: for what, and until when at the latest if that is a matter of time."""
+    """The step waits, for what `StepRun.waits_for` says."""
 
     waits_for: Mapping[str, Any]
-    due: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Doing:
     """One step, or one round of it, about to act.
 
-    `key` names it among all runs, `context` is what its expressions read, `ids` are the workflow's steps.
+    Attributes:
+        found: how it stands.
+        key: what names it among the steps of all runs.
+        context: what its expressions read; `ids` are the workflow's steps.
+        place: where it stands: file, line and column.
+        agent: who sends what nobody else is said to send.
+        until: when it has to be done.
+        is_new: whether this is a new attempt, and not another look for what it waits for.
+        changed: whether the run that it waits for may go on with a workflow that was changed.
     """
 
     engine: Engine
-    messenger: Messenger
-    mailbox: Mailbox
     run: Run
     step: Step
+    found: StepRun
     key: str
     context: Mapping[str, Any]
     ids: tuple[str, ...]
-    started: datetime
     place: tuple[str | None, int, int]
-    taken: frozenset[str]
     agent: str
-    masked: Callable[[Any], Any]
+    until: datetime | None
+    is_new: bool
+    changed: bool
+
+    @property
+    def messenger(self) -> Messenger:
+        """The project's."""
+        return self.engine.messenger
 
     def filled(self, value: Any) -> Any:
         """A value of the step, its expressions evaluated."""
         return filled(value, self.context, self.ids)
+
+    def masked(self, value: Any) -> Any:
+        """The value without the run's secrets."""
+        return masked(value, self.run.secrets)
+
+    @property
+    def what(self) -> Any:
+        """What the step's kind is given, its expressions evaluated.
+
+        Raises:
+            InvalidError: where one comes to something that can't stand there.
+        """
+        value = {key: self.filled(part) for key, part in self.step.what.items()}
+        reference = f"workflow.schema.json#/$defs/step/properties/{self.step.kind}"
+        if problems := report(violations(shipped_validator(reference), value, (self.step.kind,))):
+            raise InvalidError.of(problems, "")
+        return value
 
 
 def act(doing: Doing) -> Done | Waits:
@@ -82,13 +117,29 @@ def act(doing: Doing) -> Done | Waits:
 
 
 def deliver(messenger: Messenger, outputs: Mapping[str, Any]) -> None:
-    """Mark read what a step has received, now that its outputs are kept; harmless to do twice."""
+    """Mark read what a step has received, now that its outputs are kept, and close an answer; harmless to do twice."""
     found = [*outputs.get("messages", ()), *([outputs["message"]] if "message" in outputs else [])]
     for mapping in found:
-        message = messenger.get(mapping["message_id"])
-        reader = outputs["agent"]
-        if not message.status.is_closed and reader not in message.read_by:
-            messenger.mark_read(reader, [message.message_id])
+        with suppress(NotFoundError):  # somebody has removed it
+            message = messenger.get(mapping["message_id"])
+            if message.status.is_closed:
+                continue
+            if "question" in outputs:
+                messenger.close(message.message_id, note="taken by the run that asked")
+            elif outputs["agent"] not in message.read_by:
+                messenger.mark_read(outputs["agent"], [message.message_id])
+
+
+def give_up(engine: Engine, waits_for: Mapping[str, Any], why: str) -> None:
+    """Take back what a step that waits has begun: the question that it has asked, or the run that it waits for."""
+    if "answer_to" in waits_for:
+        with suppress(NotFoundError):  # somebody has removed it
+            question = engine.messenger.get(waits_for["answer_to"])
+            if not question.status.is_closed:
+                engine.messenger.close(question.message_id, status=Status.CANCELLED, note=why)
+    child = waits_for.get("run")
+    if child is not None and engine.runs.exists(child) and not engine.runs.read(child).state.is_over:
+        engine.cancel(child, why)
 
 
 def _exec(doing: Doing) -> Done:
@@ -98,81 +149,135 @@ def _exec(doing: Doing) -> Done:
         params = doing.masked(params)
     if doing.step.what == SEND:
         params.setdefault("idempotency_key", doing.key)
+    if doing.step.what == COMMAND and doing.until is not None:
+        params["timeout"] = _shorter(params.get("timeout"), (doing.until - messages.now()).total_seconds())
     value = perform(doing.messenger, ExecElement(doing.step.what, params, path, line, column))
     if isinstance(value, Delivery):
         if doing.step.what == RECEIVE:
-            return Done(value.value, is_delivery=not params.get("peek"))
+            return Done(value.value, is_delivery=params.get("peek") not in _TRUE)
         value.confirm()
-        return Done(value.value)
-    return Done(value)
+        value = value.value
+    try:
+        return Done(plain(value))
+    except ValueError as error:
+        raise InvalidError(
+            f"the task {doing.step.what!r} leaves what can't be kept: {error}", hint="mend the plugin that adds it"
+        ) from None
+
+
+def _shorter(timeout: Any, left: float) -> Any:
+    """The time that a command may take: what it is given, but not longer than its step has."""
+    try:
+        return min(left, seconds_of(timeout)) if timeout is not None else left
+    except ValueError:
+        return timeout  # the task says what is wrong with it
 
 
 def _wait(doing: Doing) -> Done | Waits:
     if "message" in doing.step.what:
         return _wait_for_message(doing)
-    what = doing.filled(doing.step.what)
+    what = doing.what
+    started = doing.found.started or messages.now()
     try:
-        until = parse_time(what["until"]) if "until" in what else doing.started + _span(what["for"])
+        until = parse_time(what["until"]) if "until" in what else started + timedelta(seconds=seconds_of(what["for"]))
     except (ValueError, OverflowError):
         raise InvalidError(f"{what} is no time", hint="write 2025-01-15T10:30:00Z, or a time span such as 2d") from None
-    if messages.now() >= until:
-        return Done({"time": format_time(until)})
-    return Waits({"time": format_time(until)}, until)
+    return Done({"time": format_time(until)}) if messages.now() >= until else Waits({"time": format_time(until)})
 
 
 def _wait_for_message(doing: Doing) -> Done | Waits:
     raw = doing.step.what["message"]
-    wanted = doing.filled({key: value for key, value in raw.items() if key != "if"})
+    wanted = doing.filled({key: value for key, value in raw.items() if key != MESSAGE_TEST[-1]})
+    reference = "workflow.schema.json#/$defs/message"
+    if problems := report(violations(shipped_validator(reference), wanted, ("wait", "message"))):
+        raise InvalidError.of(problems, "")
     test = condition(raw["if"], doing.ids) if "if" in raw else None
 
-    def is_it(message: Message) -> bool:
-        return test is None or bool(test.value({**doing.context, "message": message.to_mapping()}))
+    since = doing.run.started  # not the step: what it waits for may be quicker than it
+    if "reply_to" in wanted:
+        asked = doing.messenger.get(wanted["reply_to"])
+        wanted["reply_to"], since = asked.message_id, asked.created
 
-    since = doing.started
-    if "reply_to" in wanted:  # the answer may have come before this step began
-        since = doing.messenger.get(wanted["reply_to"]).created
-    found = doing.mailbox.find(wanted, since=since, taken=doing.taken, test=is_it)
+    def is_it(message: Message) -> bool:
+        return test is None or holds(test, {**doing.context, "message": message.to_mapping()})
+
+    found, waits = _look(doing, wanted, since, is_it)
     if found is None:
-        return Waits({"message": wanted})
+        return Waits({"message": wanted, **waits})
     reader = wanted.get("to") or found.to_agent
-    outputs = {"message": found.to_mapping(), "agent": reader}
-    return Done(outputs, is_delivery=reader is not None)
+    return Done({"message": found.to_mapping(), "agent": reader}, is_delivery=reader is not None)
+
+
+def holds(test: Expression, context: Mapping[str, Any]) -> bool:
+    """Whether a condition on a message holds; it does not where the message lacks what it reads."""
+    try:
+        return bool(test.value(context))
+    except InvalidError:
+        return False
+
+
+def _look(
+    doing: Doing, wanted: Mapping[str, Any], since: datetime, is_it: Callable[[Message], bool]
+) -> tuple[Message | None, dict[str, Any]]:
+    """The message that is wanted; where there is none, what a tick needs to know to look for it."""
+    taken = {*messages_of(doing.run)}
+    passed: list[str] = []
+    for message in doing.engine.mailbox.candidates(wanted, since):
+        if message.message_id not in taken and is_it(message):
+            return message, {}
+        passed.append(message.message_id)
+    waits = {"since": format_time(since)}
+    return None, {**waits, "passed": [*islice(passed, _MOST_PASSED)]} if passed else waits
 
 
 def _ask(doing: Doing) -> Done | Waits:
-    what = doing.masked(doing.filled(doing.step.what))
-    asker = what.get("from") or doing.agent
+    what = doing.masked(doing.what)
+    asker, asked = what.get("from") or doing.agent, what.get("of", USER)
+    question = doing.messenger.get(_question(doing, what, asker, asked))
+    wanted = {"reply_to": question.message_id, "from": asked}
+    reply, waits = _look(doing, wanted, question.created, lambda one: problem_with(answer_in(one), what) is None)
+    if reply is None:
+        return Waits({"answer_to": question.message_id, "from": asked, **waits})
+    if not question.status.is_closed:
+        doing.messenger.close(question.message_id, note=f"answered by {reply.message_id}")
+    answer = {"answer": answer_in(reply), "note": reply.payload.get(NOTE), "question": question.message_id}
+    return Done({**answer, "message": reply.to_mapping(), "agent": asker}, is_delivery=True)
+
+
+def _question(doing: Doing, what: Mapping[str, Any], asker: str, asked: str) -> str:
+    """The id of the message that asks; it is sent where it has not been."""
+    sent = (doing.found.waits_for or {}).get("answer_to")
+    if sent is not None:
+        return str(sent)
     payload = {
         "issue": what["question"],
         "severity": "blocker",
-        "recommendation": _how_to_answer(what),
+        "recommendation": how_to_answer(what),
         "impact": f"The run {doing.run.run_id} waits for the answer at its step {doing.step.id}",
         **{key: what[key] for key in ("options", "form") if key in what},
     }
-    params = {"type": "escalate", "from_agent": asker, "to_agent": what.get("of", USER), "payload": payload}
+    params = {"type": "escalate", "from_agent": asker, "to_agent": asked, "payload": payload}
     element = ExecElement(SEND, {**params, "idempotency_key": doing.key}, *doing.place)
-    question = perform(doing.messenger, element)
-    wanted = {"reply_to": question["message_id"]}
-    reply = doing.mailbox.find(
-        wanted, since=doing.started, taken=doing.taken, test=lambda one: problem_with(answer_in(one), what) is None
-    )
-    if reply is None:
-        return Waits({"answer_to": question["message_id"], "from": what.get("of", USER)})
-    if not doing.messenger.get(question["message_id"]).status.is_closed:
-        doing.messenger.close(question["message_id"], note=f"answered by {reply.message_id}")
-    outputs = {ANSWER: answer_in(reply), "note": reply.payload.get("note"), "question": question["message_id"]}
-    return Done({**outputs, "message": reply.to_mapping(), "agent": asker}, is_delivery=True)
+    return str(perform(doing.messenger, element)["message_id"])
 
 
 def _workflow(doing: Doing) -> Done | Waits:
+    engine = doing.engine
     parent = {"run": doing.run.run_id, "step": doing.key}
-    child = doing.engine.start(doing.step.what, doing.filled(doing.step.params), parent=parent)
-    child = doing.engine.advance(child.run_id)
+    child = engine.start(doing.step.what, doing.masked(doing.filled(doing.step.params)), parent=parent)
+    try:
+        if doing.is_new and child.state in (State.FAILED, State.CANCELLED):
+            engine.retry(child.run_id)  # this is another try, so it goes on where it failed
+        child = engine.advance(child.run_id, timeout=0, changed=doing.changed)
+    except LockTimeoutError:  # somebody else is at it
+        return Waits({"run": child.run_id})
     if child.state is State.DONE:
         return Done({**(child.outputs or {}), "run": child.run_id})
     if child.state.is_over:
-        raise InvalidError(f"the run {child.run_id} {child.state.value}: {child.error}", hint="see its `status`")
-    return Waits({"run": child.run_id}, child.due)
+        reason = f": {child.error}" if child.error else ""
+        hint = f"`bmad-messenger workflow status {child.run_id}` tells more"
+        raise InvalidError(f"the run {child.run_id} {child.state.value}{reason}", hint=hint)
+    return Waits({"run": child.run_id})
 
 
 _ACTIONS: Final[Mapping[str, Callable[[Doing], Done | Waits]]] = {
@@ -181,33 +286,3 @@ _ACTIONS: Final[Mapping[str, Callable[[Doing], Done | Waits]]] = {
     "ask": _ask,
     "workflow": _workflow,
 }
-
-
-def _span(duration: Any) -> timedelta:
-    return timedelta(seconds=seconds_of(duration))
-
-
-def _how_to_answer(what: Mapping[str, Any]) -> str:
-    if "options" in what:
-        return f"Answer with one of: {', '.join(what['options'])}"
-    if "form" in what:
-        return f"Answer with {', '.join(what['form'].get('properties', {}))}, each as name=value"
-    return "Answer in your own words"
-
-
-def answer_in(reply: Message) -> Any:
-    """The answer that a reply holds: its `answer`, or else the text of its message."""
-    return reply.payload.get(ANSWER, reply.payload.get("message"))
-
-
-def problem_with(answer: Any, what: Mapping[str, Any]) -> MessengerError | None:
-    """What is wrong with an answer to a question that offers `options` or a `form`; None where it fits."""
-    if "options" in what and answer not in what["options"]:
-        return InvalidError(f"{answer!r} is none of the options", hint=f"choose one of {', '.join(what['options'])}")
-    if "form" in what:
-        from bmad_messenger.findings import report
-        from bmad_messenger.schemas import validator_of, violations
-
-        problems = report(violations(validator_of(what["form"]), answer))
-        return InvalidError.of(problems, "the answer") if problems else None
-    return None

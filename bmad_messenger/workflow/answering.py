@@ -9,7 +9,7 @@ from typing import Any
 from bmad_messenger.errors import InvalidError, UsageError
 from bmad_messenger.message import Message
 from bmad_messenger.messenger import Messenger
-from bmad_messenger.workflow.actions import ANSWER, problem_with
+from bmad_messenger.workflow.answers import ANSWER, problem_with
 from bmad_messenger.workflow.parameters import params_of
 
 

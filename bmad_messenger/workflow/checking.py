@@ -1,155 +1,174 @@
-"""What is wrong with a workflow in its project: tasks, agents, types, routes and payloads that there are not."""
+"""What is wrong with a workflow in its project, and with what a run of it is given: all that can be known before."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
-from bmad_messenger.errors import MessengerError, Problem
-from bmad_messenger.findings import Finding, Source, report, unknown_key
+from bmad_messenger.errors import InvalidError, MessengerError, Problem
+from bmad_messenger.findings import Finding, Source, report, show, unknown_key
+from bmad_messenger.message import parse_time
 from bmad_messenger.messenger import Messenger
-from bmad_messenger.outbox import priority_of, read_payload
-from bmad_messenger.routes import Route
-from bmad_messenger.schemas import validator_of, violations
-from bmad_messenger.tasks import as_wanted, parameters_of, tasks_of
-from bmad_messenger.workflow.expressions import texts_in
+from bmad_messenger.schemas import shipped_validator, validator_of, violations
+from bmad_messenger.workflow.context import known_at_start
+from bmad_messenger.workflow.expressions import Expression, condition, template
 from bmad_messenger.workflow.library import Library
-from bmad_messenger.workflow.model import RECEIVE, SEND, Step, Workflow
+from bmad_messenger.workflow.model import Step, Workflow, seconds_of
+from bmad_messenger.workflow.task_checking import TaskChecker, is_open, refused
 from bmad_messenger.yaml.parse import Path
 
-_AGENT_PARAMS: Final = ("from_agent", "to_agent", "agent")
+_SPAN_HINT: Final = "write it as 45m, 3h or 2d"
 
 
-def problems_in(workflow: Workflow, source: Source, messenger: Messenger, library: Library) -> tuple[Problem, ...]:
-    """Everything that can be known to be wrong before a run begins, each with its place in the file."""
-    return report(_Checker(messenger, library).workflow(workflow), source)
+def problems_in(
+    workflow: Workflow,
+    source: Source,
+    messenger: Messenger,
+    library: Library,
+    known: Mapping[str, Any] | None = None,
+) -> tuple[Problem, ...]:
+    """Everything that can be known to be wrong before a run's first step, each with its place in the file.
+
+    Args:
+        workflow: the workflow, which is sound by itself; `source` is where its parts stand in its file.
+        messenger: the project's.
+        library: where the workflows are that its steps run.
+        known: what a run's expressions can read when it starts; without it, no run is about to start.
+    """
+    return report(_Checker(messenger, library, (workflow.name,)).workflow(workflow, known), source)
 
 
 class _Checker:
-    """Checks against one project; a value with an expression in it is only known when it runs, and is let pass."""
+    """Checks in one project; a value whose expressions are not known yet is let pass.
 
-    def __init__(self, messenger: Messenger, library: Library) -> None:
-        self.messenger, self.library = messenger, library
-        self.tasks = tasks_of(messenger)
+    `chain` are the names of the workflows that run each other down to the one that is checked.
+    """
 
-    def workflow(self, workflow: Workflow) -> Iterator[Finding]:
-        yield from self._agents({"agent": workflow.agent}, ())
+    def __init__(self, messenger: Messenger, library: Library, chain: tuple[str, ...]) -> None:
+        self.messenger, self.library, self.chain = messenger, library, chain
+        self.tasks = TaskChecker(messenger)
+
+    def workflow(self, workflow: Workflow, known: Mapping[str, Any] | None) -> Iterator[Finding]:
+        """What is wrong with the workflow, and with what is known of a run."""
+        yield from self.tasks.agents({"agent": workflow.agent}, ())
         if workflow.trigger is not None:
-            yield from self._message(workflow.trigger, ("on", "message"))
+            yield from self.tasks.message(workflow.trigger, ("on", "message"))
+        if known is not None:
+            for number, name in enumerate(workflow.secrets):
+                if not os.environ.get(name):
+                    hint = "set that environment variable"
+                    yield Finding(("secrets", number), f"the workflow needs the secret {name}", hint)
         for step in workflow.all_steps:
-            if step.kind == "exec":
-                yield from self._exec(step)
-            elif step.kind == "workflow":
-                yield from self._nested(step)
-            elif step.kind == "ask":
-                yield from self._agents(step.what, (*step.at, "ask"), ("of", "from"))
-            elif "message" in step.what:
-                yield from self._message(step.what["message"], (*step.at, "wait", "message"))
+            found: list[Finding] = []
+            filled = _filled(workflow, step, known, found)
+            yield from found
+            yield from self._step(filled, is_start=known is not None)
 
-    def _exec(self, step: Step) -> Iterator[Finding]:
-        task = self.tasks.get(step.what)
-        if task is None:
-            yield Finding((*step.at, "exec"), f"there is no task {step.what!r}", _near(step.what, self.tasks))
+    def _step(self, step: Step, *, is_start: bool) -> Iterator[Finding]:
+        if isinstance(step.timeout, int | float | str) and not is_open(step.timeout):
+            yield from _span(step.timeout, (*step.at, "timeout"))
+        if step.kind == "exec":
+            yield from self.tasks.task(step)
             return
-        takes = parameters_of(task)
-        for name, value in step.params.items():
-            if name not in takes:
-                near = get_close_matches(name, takes, n=1)
-                yield unknown_key((*step.at, "with"), name, near[0] if near else None, takes)
-            elif not _is_open(value):
-                yield from _refused((*step.at, "with", name), as_wanted, name, value, takes[name].kind)
-        for name, one in takes.items():
-            if one.is_required and name not in step.params:
-                yield Finding((*step.at, "with"), f"{step.what} needs the parameter {name!r}", f"add `{name}`")
-        at = (*step.at, "with")
-        yield from self._agents(step.params, at, _AGENT_PARAMS)
-        if "priority" in step.params and step.what in (SEND, RECEIVE) and not _is_open(step.params["priority"]):
-            yield from _refused((*at, "priority"), priority_of, step.params["priority"])
-        if step.what == RECEIVE:
-            yield from self._type(step.params.get("type_filter"), (*at, "type_filter"))
-        elif step.what == SEND:
-            yield from self._sent(step.params, at)
-
-    def _sent(self, params: Mapping[str, Any], at: Path) -> Iterator[Finding]:
-        """What is wrong with a message that a step is to send, as far as the file tells."""
-        yield from self._type(params.get("type"), (*at, "type"))
-        routes: tuple[Route, ...] = ()
-        name = params.get("route")
-        if isinstance(name, str) and not _is_open(name):
+        if step.kind == "workflow":
+            yield from self._nested(step, is_start=is_start)
+            return
+        reference, at = f"workflow.schema.json#/$defs/step/properties/{step.kind}", (*step.at, step.kind)
+        yield from violations(shipped_validator(reference), step.what, at)
+        if step.kind == "ask":
+            yield from self.tasks.agents(step.what, at, ("of", "from"))
+        elif "message" in step.what:
+            yield from self.tasks.message(step.what["message"], (*at, "message"))
+            answered = step.what["message"].get("reply_to")
+            if is_start and isinstance(answered, str) and not is_open(answered):
+                yield from refused((*at, "message", "reply_to"), self.messenger.get, answered)
+        elif "for" in step.what and not is_open(step.what["for"]):
+            yield from _span(step.what["for"], (*at, "for"))
+        elif "until" in step.what and not is_open(step.what["until"]):
             try:
-                routes = self.messenger.routes.select(name)
-            except MessengerError as error:
-                yield Finding((*at, "route"), error.problem.message, error.problem.hint)
-        payload, kind = params.get("payload", {}), params.get("type") or (routes[0].types[0] if routes else None)
-        if isinstance(payload, str):
-            if _is_open(payload):
-                return
-            try:
-                payload = read_payload(payload, self.messenger.config.limits.payload_bytes)
-            except MessengerError as error:
-                yield Finding((*at, "payload"), error.problem.message, error.problem.hint)
-                return
-        if isinstance(kind, str) and kind in self.messenger.types.names and isinstance(payload, Mapping):
-            for route in routes or (None,):
-                yield from self._payload(kind, payload, route, at)
+                parse_time(step.what["until"])
+            except (TypeError, ValueError, OverflowError):
+                hint = "write it as 2025-01-15T10:30:00Z"
+                yield Finding((*at, "until"), f"until: {show(step.what['until'])} is no time", hint)
 
-    def _payload(self, kind: str, payload: Mapping[str, Any], route: Route | None, at: Path) -> Iterator[Finding]:
-        is_open = {("payload", *path) for path, _ in texts_in(payload)}
-        for finding in self.messenger.types.payload_findings(kind, payload, route):
-            if not any(finding.path[:length] in is_open for length in range(len(finding.path) + 1)):
-                yield finding._replace(path=(*at, *finding.path))
-
-    def _nested(self, step: Step) -> Iterator[Finding]:
+    def _nested(self, step: Step, *, is_start: bool) -> Iterator[Finding]:
+        """What is wrong with the workflow that a step runs, and with what it gives it."""
+        at = (*step.at, "workflow")
         try:
-            nested, _ = self.library.read(step.what)
+            nested, source = self.library.read(step.what)
         except MessengerError as error:
-            where = f" ({error.problem.where})" if error.problem.path else ""
-            yield Finding((*step.at, "workflow"), f"{error.problem.message}{where}", error.problem.hint)
+            yield from (_of_nested(problem, at) for problem in error.problems or (error.problem,))
             return
+        yield from self._given(nested, step)
+        if nested.name in self.chain:
+            return
+        known = None
+        if is_start and not is_open(step.params) and step.foreach is None:
+            defaults = {name: schema["default"] for name, schema in nested.params.items() if "default" in schema}
+            known = known_at_start(nested, {**defaults, **step.params})
+        checker = _Checker(self.messenger, self.library, (*self.chain, nested.name))
+        yield from (_of_nested(problem, at) for problem in report(checker.workflow(nested, known), source))
+
+    def _given(self, nested: Workflow, step: Step) -> Iterator[Finding]:
         at = (*step.at, "with")
         for name, value in step.params.items():
             if name not in nested.params:
-                yield unknown_key(
-                    at, name, next(iter(get_close_matches(name, nested.params, n=1)), None), nested.params
-                )
-            elif not any(True for _ in texts_in(value)):
+                yield unknown_key(at, name, None, nested.params)
+            elif not is_open(value):
                 yield from violations(validator_of(nested.params[name]), value, (*at, name))
         for name, schema in nested.params.items():
             if "default" not in schema and name not in step.params:
                 yield Finding(at, f"the workflow {nested.name} needs the parameter {name!r}", f"add `{name}`")
 
-    def _message(self, wanted: Mapping[str, Any], at: Path) -> Iterator[Finding]:
-        yield from self._agents(wanted, at, ("from", "to"))
-        yield from self._type(wanted.get("type"), (*at, "type"))
-        route = wanted.get("route")
-        if route is not None and not _is_open(route):
-            yield from _refused((*at, "route"), self.messenger.routes.get, route)
 
-    def _agents(self, values: Mapping[str, Any], at: Path, keys: Sequence[str] = ("agent",)) -> Iterator[Finding]:
-        for key in keys:
-            name = values.get(key)
-            if isinstance(name, str) and not _is_open(name):
-                yield from _refused((*at, key), self.messenger.config.require_agent, name)
+def _filled(workflow: Workflow, step: Step, known: Mapping[str, Any] | None, found: list[Finding]) -> Step:
+    """The step with all that is known of it in the place of its expressions; as it is where it will be skipped.
 
-    def _type(self, name: Any, at: Path) -> Iterator[Finding]:
-        if isinstance(name, str) and not _is_open(name):
-            yield from _refused(at, self.messenger.types.schema_of, name)
+    What is wrong with an expression is added to `found`.
+    """
+    if known is None:
+        return step
+    readable = {name: value for name, value in known.items() if name != "secrets"}  # an error would tell them
+
+    def value_of(expression: Expression | None, value: Any, at: Path) -> Any:
+        if expression is None or expression.names - readable.keys():
+            return value
+        try:
+            return expression.value(readable)
+        except InvalidError as error:
+            found.append(Finding((*step.at, *at), error.problem.message, error.problem.hint))
+            return value
+
+    def filled(value: Any, at: Path) -> Any:
+        if isinstance(value, Mapping):
+            return {key: filled(item, (*at, key)) for key, item in value.items()}
+        if isinstance(value, list):
+            return [filled(item, (*at, number)) for number, item in enumerate(value)]
+        return value_of(template(value, workflow.ids), value, at) if isinstance(value, str) else value
+
+    if isinstance(step.when, str) and not value_of(condition(step.when, workflow.ids), True, ("when",)):
+        return step
+    items = filled(step.items_text, ("foreach",))
+    if isinstance(step.foreach, str) and items is not step.items_text and not isinstance(items, list):
+        found.append(Finding((*step.at, "foreach"), f"foreach: wanted a list, found {show(items)}", "name a list"))
+    return replace(
+        step,
+        params=filled(step.params, ("with",)),
+        timeout=filled(step.timeout, ("timeout",)),
+        what=filled(step.what, (step.kind,)),
+    )
 
 
-def _refused(at: Path, check: Callable[..., Any], *values: Any) -> Iterator[Finding]:
-    """What a check says against a value, at its place."""
+def _span(value: Any, at: Path) -> Iterator[Finding]:
     try:
-        check(*values)
-    except MessengerError as error:
-        yield Finding(at, error.problem.message, error.problem.hint)
+        seconds_of(value)
+    except ValueError:
+        yield Finding(at, f"{at[-1]}: {show(value)} is no time span", _SPAN_HINT)
 
 
-def _is_open(value: Any) -> bool:
-    """Whether a value is only known when it runs."""
-    return next(texts_in(value), None) is not None
-
-
-def _near(name: str, known: Mapping[str, Any]) -> str:
-    near = get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"the tasks are {', '.join(known)}"
+def _of_nested(problem: Problem, at: Path) -> Finding:
+    """A problem of the workflow that a step runs, at that step."""
+    where = f" ({problem.where})" if problem.path else ""
+    return Finding(at, f"{problem.message}{where}", problem.hint)

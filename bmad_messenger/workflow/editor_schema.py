@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from bmad_messenger.messenger import Messenger
 from bmad_messenger.shipped import shipped
-from bmad_messenger.tasks import Parameter, parameters_of, summary_of, tasks_of
+from bmad_messenger.task_parameters import Parameters, parameters_of
+from bmad_messenger.tasks import BUILT_IN, summary_of, tasks_of
 
-_EXPRESSION: Final = {"type": "string", "pattern": r"\{\{"}
-_TYPES: Final = {"str": ["string", "number", "boolean"], "int": "integer", "float": "number", "bool": "boolean"}
+_EXPRESSION: Final = {"type": "string", "pattern": r"\{[{%]"}
 
 
 def schema_for(messenger: Messenger) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def schema_for(messenger: Messenger) -> dict[str, Any]:
     step["allOf"] = [
         {
             "if": {"properties": {"exec": {"const": name}}, "required": ["exec"]},
-            "then": {"properties": {"with": _params(parameters_of(task), known)}},
+            "then": _given(parameters_of(task), known if name in BUILT_IN else {}),
         }
         for name, task in found.items()
     ]
@@ -39,15 +39,18 @@ def schema_for(messenger: Messenger) -> dict[str, Any]:
     return schema
 
 
-def _params(takes: Mapping[str, Parameter], known: Mapping[str, list[str]]) -> dict[str, Any]:
-    return {
-        "properties": {name: _param(name, one, known) for name, one in takes.items()},
-        "required": [name for name, one in takes.items() if one.is_required],
-        "additionalProperties": False,
+def _given(takes: Parameters, known: Mapping[str, list[str]]) -> dict[str, Any]:
+    """What is asked of a step that runs a task."""
+    required = [name for name, one in takes.by_name.items() if one.is_required]
+    params = {
+        "properties": {name: _param(name, one.schema, known) for name, one in takes.by_name.items()},
+        "required": required,
+        "additionalProperties": takes.is_open,
     }
+    return {"properties": {"with": params}, **({"required": ["with"]} if required else {})}
 
 
-def _param(name: str, one: Parameter, known: Mapping[str, list[str]]) -> dict[str, Any]:
+def _param(name: str, schema: Mapping[str, Any], known: Mapping[str, list[str]]) -> dict[str, Any]:
     if name in known:
         return {"anyOf": [{"enum": known[name]}, _EXPRESSION]}
-    return {} if one.kind is None else {"anyOf": [{"type": _TYPES[one.kind]}, _EXPRESSION]}
+    return {"anyOf": [schema, _EXPRESSION]} if schema else {}

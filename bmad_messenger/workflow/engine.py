@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from bmad_messenger import message as messages
-from bmad_messenger.errors import InvalidError, LockTimeoutError, UsageError
+from bmad_messenger.errors import InvalidError, MessengerError, UsageError
 from bmad_messenger.findings import Finding, Source, report, unknown_key
 from bmad_messenger.messenger import Messenger
 from bmad_messenger.schemas import validator_of, violations
+from bmad_messenger.workflow.actions import give_up
+from bmad_messenger.workflow.bmad.recognising import is_bmad_file
+from bmad_messenger.workflow.context import known_at_start
 from bmad_messenger.workflow.library import Library
 from bmad_messenger.workflow.mailbox import Mailbox
+from bmad_messenger.workflow.masking import masked
 from bmad_messenger.workflow.model import Workflow
 from bmad_messenger.workflow.progress import Progress
-from bmad_messenger.workflow.run import Run, State, StepRun
+from bmad_messenger.workflow.retrying import steps_again
+from bmad_messenger.workflow.run import Run, State, WorkflowChangedError
 from bmad_messenger.workflow.runs import Runs, run_id_of
+from bmad_messenger.yaml.parse import Document
 
-_LONGEST_CHAIN: Final = 16
+_DEEPEST: Final = 32
 """How deep workflows may run each other."""
 
 
@@ -30,29 +37,43 @@ class Engine:
     Args:
         messenger: the project's.
         patience: how many seconds to hold on for a step that is to be tried again.
+        stop: once it is set, no step begins any more; those in hand are finished.
     """
 
-    def __init__(self, messenger: Messenger, *, patience: float = 0.0) -> None:
+    def __init__(self, messenger: Messenger, *, patience: float = 0.0, stop: threading.Event | None = None) -> None:
         self.messenger, self.patience = messenger, patience
+        self.stop = stop or threading.Event()
         self.library = Library(messenger.project)
         self.runs = Runs(messenger.project)
         self.mailbox = Mailbox(messenger)
-        self._chain: list[str] = []
 
-    def checked(self, name: str) -> Workflow:
-        """The workflow called `name`, once nothing is found wrong with it or with those that it runs.
+    def twin(self) -> Engine:
+        """Another one for the same project, for a thread of its own."""
+        messenger = Messenger(self.messenger.project, self.messenger._pass_on)
+        return Engine(messenger, patience=self.patience, stop=self.stop)
+
+    def prepared(
+        self, name: str, params: Mapping[str, Any], *, trigger: Mapping[str, Any] | None = None
+    ) -> tuple[Workflow, dict[str, Any]]:
+        """A workflow that can be run with these parameters, and they with its defaults; nothing is done yet.
+
+        Args:
+            name: the workflow, or its file.
+            params: what a run of it is given.
+            trigger: the message that starts the run.
 
         Raises:
-            NotFoundError: where there is none.
-            InvalidError: with all that is wrong with it, each with its place.
+            NotFoundError: where there is no such workflow.
+            InvalidError: with all that can be known to be wrong before the first step, each with its place.
         """
         from bmad_messenger.workflow.checking import problems_in
 
         workflow, source = self.library.read(name)
-        problems = problems_in(workflow, source, self.messenger, self.library)
-        if problems:
-            raise InvalidError.of(problems, f"the workflow {workflow.name}")
-        return workflow
+        given = checked_params(workflow, params)
+        known = known_at_start(workflow, given, trigger)
+        if problems := problems_in(workflow, source, self.messenger, self.library, known):
+            raise InvalidError.of(problems, "")
+        return workflow, given
 
     def start(
         self,
@@ -77,31 +98,45 @@ class Engine:
 
         Raises:
             NotFoundError: where there is no such workflow.
-            InvalidError: where it is invalid, or the parameters are not what it takes.
+            InvalidError: with all that can be known to be wrong before the first step.
         """
-        workflow, _ = self.library.read(name)
-        given = checked_params(workflow, params)
-        _require_secrets(workflow)
-        now = messages.now()
-        if trigger is not None:
-            cause, day = trigger["message_id"], messages.parse_time(trigger["created"])
-        elif parent is not None:
-            cause, day = f"{parent['run']}/{parent['step']}", self.runs.read(parent["run"]).started
-        else:
-            cause, day = cause or os.urandom(16).hex(), now
-        run_id = run_id_of(workflow.name, day, cause)
+        now, cause = messages.now(), cause or os.urandom(16).hex()
+        run_id = self._run_id(self.library.read(name)[0].name, now, cause, trigger, parent)
+        if self.runs.exists(run_id):
+            return self.runs.read(run_id)
+        if parent is not None:
+            self._require_depth(parent["run"])
+        workflow, given = self.prepared(name, params, trigger=trigger)
+        return self.begin(workflow, given, cause=cause, trigger=trigger, parent=parent, now=now)
+
+    def begin(
+        self,
+        workflow: Workflow,
+        params: Mapping[str, Any],
+        *,
+        cause: str | None = None,
+        trigger: Mapping[str, Any] | None = None,
+        parent: Mapping[str, str] | None = None,
+        now: datetime | None = None,
+    ) -> Run:
+        """Begin a run of a workflow that has been read and checked, as it was at `now`; otherwise as `start`."""
+        now = now or messages.now()
+        above = self.runs.read(parent["run"]).secrets if parent is not None else ()
+        secrets = tuple(dict.fromkeys((*workflow.secrets, *above)))
         run = Run(
-            run_id=run_id,
+            run_id=self._run_id(workflow.name, now, cause or os.urandom(16).hex(), trigger, parent),
             workflow=workflow.name,
             path=workflow.path,
             digest=workflow.digest,
             state=State.RUNNING,
             started=now,
-            params=given,
-            trigger=trigger,
+            params=masked(params, secrets),
+            trigger=masked(trigger, secrets),
             parent=parent,
+            secrets=secrets,
+            deadline=_deadline(workflow, now),
         )
-        return run if self.runs.write(run, new=True) else self.runs.read(run_id)
+        return run if self.runs.write(run, new=True) else self.runs.read(run.run_id)
 
     def advance(self, run_id: str, *, timeout: float = 10.0, changed: bool = False) -> Run:
         """Take a run on as far as it goes without waiting.
@@ -116,78 +151,118 @@ class Engine:
 
         Raises:
             NotFoundError: where there is no such run.
-            InvalidError: where its workflow has changed since it began.
+            WorkflowChangedError: where its workflow has changed since it began.
             LockTimeoutError: where somebody else is at it all the time.
         """
-        if len(self._chain) >= _LONGEST_CHAIN:
-            raise InvalidError(
-                f"{len(self._chain)} workflows run each other", hint="let one of them end without running the next"
-            )
-        with self.runs.locked(run_id, timeout) as held:
-            if not held:
-                raise LockTimeoutError(
-                    f"the run {run_id} is being worked on by another process", hint="wait for it, or end it"
-                )
+        with self.runs.locked(run_id, timeout):
             run = self.runs.read(run_id)
             if run.state.is_over:
                 return run
             workflow, source = self._workflow_of(run, changed=changed)
-            if changed and run.digest != workflow.digest:
-                run = replace(run, digest=workflow.digest)
-            self._chain.append(run_id)
-            try:
-                return Progress(self, workflow, source, run).advance()
-            finally:
-                self._chain.pop()
+            if run.digest != workflow.digest:
+                run = self._adapted(run, workflow)
+            return Progress(self, workflow, source, run, changed=changed).advance()
 
     def cancel(self, run_id: str, note: str | None = None) -> Run:
-        """End a run; its steps that wait are cancelled, and so are the runs that it waits for."""
-        with self.runs.locked(run_id, self.messenger.config.limits.lock_timeout) as held:
-            if not held:
-                raise LockTimeoutError(f"the run {run_id} is being worked on by another process", hint="try again")
+        """End a run: what it waits for is taken back, its steps at the end are done; the second time not even these.
+
+        Raises:
+            UsageError: where it is over.
+        """
+        with self.runs.locked(run_id, self.messenger.config.limits.lock_timeout):
             run = self.runs.read(run_id)
             if run.state.is_over:
                 raise UsageError(f"the run {run_id} is {run.state.value} already", hint="nothing is left to cancel")
-            now = messages.now()
-            children = [one["run"] for one in run.waits if "run" in one]
-            steps = {name: _cancelled(step, now) for name, step in run.steps.items()}
-            run = replace(run, state=State.CANCELLED, ended=now, steps=steps, error=note)
-            self.runs.write(run)
-        for child in children:
-            if not self.runs.read(child).state.is_over:
-                self.cancel(child, f"{run_id} was cancelled")
-        return run
+            return Progress(self, *self._workflow_to_end(run), run).cancel(note)
 
     def retry(self, run_id: str, from_step: str | None = None) -> Run:
-        """Let a run that failed or was cancelled go on: what failed is tried again, or all from one step on.
+        """Let a run go on that has failed or was cancelled, or do it again from one step on; `steps_again` says how.
 
         Raises:
-            UsageError: where it neither failed nor was cancelled, or has no such step.
+            UsageError: where it has neither failed nor was cancelled and no step is named, or there is no such step.
         """
-        with self.runs.locked(run_id, self.messenger.config.limits.lock_timeout) as held:
-            if not held:
-                raise LockTimeoutError(f"the run {run_id} is being worked on by another process", hint="try again")
+        with self.runs.locked(run_id, self.messenger.config.limits.lock_timeout):
             run = self.runs.read(run_id)
             workflow, _ = self._workflow_of(run, changed=True)
             if from_step is None and run.state not in (State.FAILED, State.CANCELLED):
                 raise UsageError(f"the run {run_id} is {run.state.value}", hint="name a step: --from STEP")
-            again = _steps_after(workflow, run, from_step)
-            steps = {name: step for name, step in run.steps.items() if name not in again}
+            steps, now = steps_again(workflow, run, from_step), messages.now()
+            kept = {name for name, step in steps.items() if step == run.step(name)}
+            self._take_back(run, kept, f"the run {run_id} does it again")
             run = replace(
-                run, state=State.RUNNING, ended=None, error=None, outputs=None, steps=steps, digest=workflow.digest
+                run,
+                state=State.RUNNING,
+                digest=workflow.digest,
+                deadline=_deadline(workflow, now),
+                ending=None,
+                ended=None,
+                retries=(*run.retries, now),
+                steps=steps,
+                outputs=None,
+                error=None,
             )
             self.runs.write(run)
             return run
 
+    def _run_id(
+        self,
+        workflow: str,
+        now: datetime,
+        cause: str,
+        trigger: Mapping[str, Any] | None,
+        parent: Mapping[str, str] | None,
+    ) -> str:
+        if trigger is not None:
+            return run_id_of(workflow, messages.parse_time(trigger["created"]), trigger["message_id"])
+        if parent is not None:
+            return run_id_of(workflow, self.runs.read(parent["run"]).started, parent["step"])
+        return run_id_of(workflow, now, cause)
+
+    def _require_depth(self, run_id: str) -> None:
+        """Refuse a run whose chain of parents is too long: workflows that run each other would never end."""
+        for _ in range(_DEEPEST):
+            parent = self.runs.read(run_id).parent
+            if parent is None:
+                return
+            run_id = parent["run"]
+        raise InvalidError(f"{_DEEPEST} workflows run each other", hint="let one of them end without running the next")
+
     def _workflow_of(self, run: Run, *, changed: bool) -> tuple[Workflow, Source]:
-        workflow, source = self.library.read_file(self.library.path_of(run.path))
+        path = self.library.path_of(run.path)
+        if is_bmad_file(self.messenger.project, path):
+            from bmad_messenger.workflow.bmad.compiling import workflow_of_run
+
+            workflow, source = workflow_of_run(self.messenger, path, run)
+        else:
+            workflow, source = self.library.read_file(path)
         if workflow.digest != run.digest and not changed:
-            raise InvalidError(
+            raise WorkflowChangedError(
                 f"the workflow has changed since the run {run.run_id} began",
-                hint="`bmad-messenger workflow resume RUN --changed` goes on with it as it is now",
+                hint=f"`bmad-messenger workflow resume {run.run_id} --changed` goes on with it as it is now",
                 path=run.path,
             )
         return workflow, source
+
+    def _workflow_to_end(self, run: Run) -> tuple[Workflow, Source]:
+        """The workflow of a run that is to end; one without steps where only that is left, or it can't be had."""
+        if run.ending is None:
+            try:
+                return self._workflow_of(run, changed=False)
+            except MessengerError as error:  # the run ends all the same
+                self.messenger._report(error.problem._replace(severity="warning"))
+        return Workflow(run.workflow, (), run.path, run.digest), Source(run.path, Document(None))
+
+    def _adapted(self, run: Run, workflow: Workflow) -> Run:
+        """The run with a workflow that was changed since it began; steps that there are no more are given up."""
+        self._take_back(run, {*workflow.ids}, f"the run {run.run_id} has no such step any more")
+        steps = {name: step for name, step in run.steps.items() if name in workflow.ids}
+        return replace(run, digest=workflow.digest, steps=steps)
+
+    def _take_back(self, run: Run, kept: set[str], why: str) -> None:
+        """Take back what those steps wait for that are not kept."""
+        for place, one in run.waiting():
+            if place.step not in kept:
+                give_up(self, one.waits_for or {}, why)
 
 
 def checked_params(workflow: Workflow, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -203,37 +278,14 @@ def checked_params(workflow: Workflow, params: Mapping[str, Any]) -> dict[str, A
             findings.append(unknown_key(("params",), name, None, workflow.params))
         else:
             findings += violations(validator_of(workflow.params[name]), value, ("params", name))
-    for name in workflow.params.keys() - given.keys():
-        hint = workflow.params[name].get("description", "")
-        findings.append(Finding(("params", name), f"params.{name}: required, but missing", hint, missing=True))
+    for name, schema in workflow.params.items():
+        if name not in given:
+            hint = schema.get("description", "")
+            findings.append(Finding(("params", name), f"params.{name}: required, but missing", hint, missing=True))
     if findings:
         raise InvalidError.of(report(findings), f"the workflow {workflow.name}")
     return given
 
 
-def _require_secrets(workflow: Workflow) -> None:
-    missing = [name for name in workflow.secrets if not os.environ.get(name)]
-    if missing:
-        raise InvalidError(
-            f"the workflow {workflow.name} needs the secret {missing[0]}", hint="set that environment variable"
-        )
-
-
-def _cancelled(step: StepRun, now: datetime) -> StepRun:
-    rounds = tuple(_cancelled(one, now) for one in step.rounds)
-    return step if step.state.is_over else replace(step.ends(State.CANCELLED, now), rounds=rounds)
-
-
-def _steps_after(workflow: Workflow, run: Run, from_step: str | None) -> set[str]:
-    """The steps that are done again: those that failed or were cancelled, or one, and all that need them."""
-    if from_step is not None and from_step not in workflow.ids:
-        raise UsageError(f"there is no step {from_step!r}", hint=f"the steps are {', '.join(workflow.ids)}")
-    unsound = (State.FAILED, State.CANCELLED)
-    again = {name for name, step in run.steps.items() if step.state in unsound} if from_step is None else {from_step}
-    again |= {step.id for step in workflow.final}
-    grown = True
-    while grown:
-        more = {step.id for step in workflow.steps if step.id not in again and again & {*step.needs}}
-        again |= more
-        grown = bool(more)
-    return again
+def _deadline(workflow: Workflow, now: datetime) -> datetime | None:
+    return None if workflow.timeout is None else now + timedelta(seconds=workflow.timeout)

@@ -6,9 +6,10 @@ the step called `to-architect`: hyphens after `steps.` belong to the name where 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 from bmad_messenger.errors import InvalidError
@@ -17,13 +18,24 @@ if TYPE_CHECKING:
     from jinja2.sandbox import SandboxedEnvironment
 
 _OPENINGS: Final = ("{{", "{%", "{#")
+_BEGIN: Final = "variable_begin"
+_END: Final = "variable_end"
 _MISHAPS: Final = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
-_JSON: Final = (str, int, float, bool, type(None))
 _LONGEST_TEXT: Final = 1_048_576  # characters of what one expression may make
+_LONGEST_NUMBER: Final = 14_000  # bits; Python writes out and reads numbers of up to 4,300 digits
+_DEEPEST: Final = 32  # levels; a run's file adds its own
 
 
 class Unfinished(dict[str, Any]):
     """What a step leaves that was skipped or failed: its state; anything else that is read of it is nothing."""
+
+
+class Rounds(list[Any]):
+    """What a step leaves that is done for each of several items: what each round leaves, and the state of all."""
+
+    def __init__(self, rounds: Iterable[Any], state: str, error: str | None = None) -> None:
+        super().__init__(rounds)
+        self.state, self.error = state, error
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +43,15 @@ class Expression:
     """One expression or text with expressions in it, as the file has it.
 
     `names` are what it reads, `reads` the parts of these that it names: `("steps", "approve")` for `steps.approve`.
+    `code` is what Jinja is given; `is_single` says that it is one expression, whose value keeps its type.
     """
 
     source: str
-    names: frozenset[str] = frozenset()
-    reads: frozenset[tuple[str, str]] = frozenset()
-    is_condition: bool = False
-    code: Any = field(default=None, compare=False, repr=False)
-    is_single: bool = False
+    names: frozenset[str]
+    reads: frozenset[tuple[str, str]]
+    is_condition: bool
+    code: str
+    is_single: bool
 
     def value(self, context: Mapping[str, Any]) -> Any:
         """What it comes to.
@@ -49,12 +62,12 @@ class Expression:
         from jinja2 import ChainableUndefined, TemplateError, Undefined
 
         try:
-            found = self.code(**context) if self.is_single else self.code.render(**context)
+            found = _code(self.code, is_single=self.is_single)(**context)
             if isinstance(found, ChainableUndefined):
                 return None
             if isinstance(found, Undefined):
                 found._fail_with_undefined_error()
-            return found if self.is_condition else _plain(found)
+            return found if self.is_condition else plain(found)
         except TemplateError as error:
             raise InvalidError(f"`{self.source}`: {error.message}", hint="see what the steps before it leave") from None
         except _MISHAPS as error:
@@ -119,22 +132,31 @@ def texts_in(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tup
 def _compiled(text: str, source: str, known: tuple[str, ...], *, is_condition: bool) -> Expression:
     from jinja2 import TemplateSyntaxError, meta
 
-    environment = _environment()
     try:
-        body = _with_quoted_steps(f"{{{{ {text} }}}}" if is_condition else text, known)
-        tree = environment.parse(body)
-        names, reads = frozenset(meta.find_undeclared_variables(tree)), frozenset(_reads(tree))
-        inner = _single(body)
-        if is_condition and inner is None:
+        pieces = _quoted(_tokens(f"{{{{ {text} }}}}" if is_condition else text), known)
+        tree = _environment().parse("".join(text for _, text in pieces))
+        kinds = [kind for kind, _ in pieces]
+        is_single = kinds[0] == _BEGIN and kinds[-1] == _END and kinds.count(_BEGIN) == 1
+        if is_single:
+            names, code = _names(tree), "".join(text for _, text in pieces[1:-1])
+        elif is_condition:
             raise TemplateSyntaxError("it is not one expression", 1)
-        if inner is not None:
-            code: Any = environment.compile_expression(inner, undefined_to_none=False)
         else:
-            code = environment.from_string(body)
+            names, code = frozenset(meta.find_undeclared_variables(tree)), "".join(text for _, text in pieces)
+            _code(code, is_single=False)
     except TemplateSyntaxError as error:
         hint = 'write it as Jinja does, as in `steps.approve.answer == "approve"`'
         raise InvalidError(f"`{source}` is no expression: {error.message}", hint=hint) from None
-    return Expression(source, names, reads, is_condition, code, inner is not None)
+    return Expression(source, names, frozenset(_reads(tree)), is_condition, code, is_single)
+
+
+@cache
+def _code(code: str, *, is_single: bool) -> Callable[..., Any]:
+    """What evaluates an expression, or a text with expressions in it; made when it is first needed, as that costs."""
+    if is_single:
+        found: Callable[..., Any] = _environment().compile_expression(code, undefined_to_none=False)
+        return found
+    return _environment().from_string(code).render
 
 
 @cache
@@ -143,6 +165,8 @@ def _environment() -> SandboxedEnvironment:
     from jinja2.sandbox import SandboxedEnvironment
 
     class Environment(SandboxedEnvironment):
+        intercepted_binops = frozenset({"*", "**"})
+
         def getattr(self, obj: Any, attribute: str) -> Any:
             """A mapping's own key before its methods: a payload may well have `items`."""
             if isinstance(obj, Mapping) and attribute in obj:
@@ -151,10 +175,30 @@ def _environment() -> SandboxedEnvironment:
                 return ChainableUndefined(name=attribute)
             return super().getattr(obj, attribute)
 
+        def getitem(self, obj: Any, argument: Any) -> Any:
+            """As `getattr` has it, in brackets."""
+            if isinstance(obj, Unfinished) and isinstance(argument, str):
+                return self.getattr(obj, argument)
+            return super().getitem(obj, argument)
+
+        def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+            """Multiplication, short of what would take all memory or all day."""
+            if _makes_too_much(operator, left, right):
+                raise ValueError(f"{operator} makes too much of it")
+            return super().call_binop(context, operator, left, right)
+
     environment = Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)
     environment.filters.pop("random")  # a run that goes on after a crash must come to the same
     environment.globals.clear()
     return environment
+
+
+def _makes_too_much(operator: str, left: Any, right: Any) -> bool:
+    if isinstance(left, int) and isinstance(right, int):
+        bits = left.bit_length() * right if operator == "**" else left.bit_length() + right.bit_length()
+        return bits > _LONGEST_NUMBER
+    times, repeated = (left, right) if isinstance(left, int) else (right, left)
+    return isinstance(times, int) and isinstance(repeated, str | list | tuple) and times * len(repeated) > _LONGEST_TEXT
 
 
 def _reads(tree: Any) -> Iterator[tuple[str, str]]:
@@ -169,28 +213,39 @@ def _reads(tree: Any) -> Iterator[tuple[str, str]]:
                 yield node.node.name, node.arg.value
 
 
-def _single(body: str) -> str | None:
-    """What stands in the braces of a text that is one expression and nothing else; None for any other text."""
-    tokens = [kind for _, kind, _ in _environment().lex(body)]
-    if tokens[:1] != ["variable_begin"] or tokens[-1:] != ["variable_end"] or tokens.count("variable_begin") > 1:
-        return None
-    return body.removeprefix("{{").removeprefix("-").removesuffix("}}").removesuffix("-")
+def _names(tree: Any) -> frozenset[str]:
+    """The names that an expression reads.
+
+    Raises:
+        TemplateSyntaxError: where it uses a filter or a test that there is not.
+    """
+    from jinja2 import TemplateSyntaxError, nodes
+
+    environment = _environment()
+    for kind, word, known in ((nodes.Filter, "filter", environment.filters), (nodes.Test, "test", environment.tests)):
+        for node in tree.find_all(kind):
+            if node.name not in known:
+                raise TemplateSyntaxError(f"there is no {word} {node.name!r}", node.lineno)
+    return frozenset(node.name for node in tree.find_all(nodes.Name))
 
 
-def _with_quoted_steps(body: str, known: tuple[str, ...]) -> str:
-    """The text with `steps.NAME` written `steps['NAME']`; of the names that it may be, the longest known one."""
-    tokens = [(kind, text) for _, kind, text in _environment().lex(body)]
-    pieces: list[str] = []
+def _tokens(text: str) -> list[tuple[str, str]]:
+    return [(kind, part) for _, kind, part in _environment().lex(text)]
+
+
+def _quoted(tokens: list[tuple[str, str]], known: tuple[str, ...]) -> list[tuple[str, str]]:
+    """The tokens with `steps.NAME` written `steps['NAME']`; of the names that it may be, the longest known one."""
+    pieces: list[tuple[str, str]] = []
     at = 0
     while at < len(tokens):
-        is_root = tokens[at] == ("name", "steps") and not "".join(pieces[-2:]).rstrip().endswith(".")
-        pieces.append(tokens[at][1])
+        is_attribute = "".join(text for _, text in pieces[-2:]).rstrip().endswith(".")
+        pieces.append(tokens[at])
         at += 1
-        if is_root and tokens[at : at + 1] == [("operator", ".")]:
+        if pieces[-1] == ("name", "steps") and not is_attribute and tokens[at : at + 1] == [("operator", ".")]:
             name, length = _step_name(tokens[at + 1 :], known)
-            pieces.append(f"[{name!r}]")
+            pieces.append(("operator", f"[{name!r}]"))
             at += 1 + length
-    return "".join(pieces)
+    return pieces
 
 
 def _step_name(tokens: list[tuple[str, str]], known: tuple[str, ...]) -> tuple[str, int]:
@@ -208,16 +263,30 @@ def _step_name(tokens: list[tuple[str, str]], known: tuple[str, ...]) -> tuple[s
     return (matching or names[:1] or [("", 0)])[-1]
 
 
-def _plain(value: Any, depth: int = 0) -> Any:
-    """The value as JSON's types, which is what a run's file can hold."""
-    if isinstance(value, str) and len(value) > _LONGEST_TEXT:
-        raise ValueError(f"it makes a text of {len(value)} characters")
-    if isinstance(value, _JSON):
+def plain(value: Any, depth: int = 0) -> Any:
+    """The value in JSON's types, which are those that a run's file can hold.
+
+    Raises:
+        ValueError: where it has none of these.
+    """
+    if isinstance(value, str):
+        if len(value) > _LONGEST_TEXT:
+            raise ValueError(f"it makes a text of {len(value)} characters")
+        if not value.isascii():
+            value.encode()  # half a surrogate pair is no text
+        return str(value)
+    if isinstance(value, int):
+        if value.bit_length() > _LONGEST_NUMBER:
+            raise ValueError("it comes to a very large number")
         return value
-    if depth > 64:
+    if isinstance(value, float) and not isfinite(value):
+        raise ValueError(f"it comes to {value}, which is no number that a file can hold")
+    if value is None or isinstance(value, float):
+        return value
+    if depth > _DEEPEST:
         raise ValueError("it nests too deep")
     if isinstance(value, Mapping):
-        return {str(key): _plain(item, depth + 1) for key, item in value.items()}
+        return {str(key): plain(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset) or hasattr(value, "__next__"):
-        return [_plain(item, depth + 1) for item in value]
+        return [plain(item, depth + 1) for item in value]
     raise ValueError(f"it comes to a {type(value).__name__}, which a run's file can't hold")

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
 from bmad_messenger.config import Project
-from bmad_messenger.errors import NotFoundError
+from bmad_messenger.errors import InvalidError, MessengerError, NotFoundError
 from bmad_messenger.files import read_text
 from bmad_messenger.findings import Source
 from bmad_messenger.shipped import shipped
-from bmad_messenger.workflow.model import Workflow
+from bmad_messenger.workflow.bmad.recognising import is_bmad
+from bmad_messenger.workflow.model import QUICK_TASKS, Step, Workflow
 from bmad_messenger.workflow.reading import read_workflow
 
 _SUFFIXES: Final = (".yaml", ".yml")
 _NO_WORKFLOWS: Final = ("routes",)  # the shipped folder's other file
+_ON: Final = re.compile(r"""\bon["']?\s*:""")
 
 
 class Library:
@@ -25,7 +28,7 @@ class Library:
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self._read: dict[str, tuple[Workflow, Source]] = {}
+        self._read: dict[Path, tuple[str, tuple[Workflow, Source]]] = {}
 
     def files(self) -> dict[str, Path]:
         """The file of each workflow, by name."""
@@ -62,16 +65,57 @@ class Library:
             NotFoundError: where there is none.
             InvalidError: with all that is wrong with it.
         """
-        if name not in self._read:
-            self._read[name] = self.read_file(self.path(name))
-        return self._read[name]
+        return self.read_file(self.path(name))
 
     def read_file(self, path: Path) -> tuple[Workflow, Source]:
         """The workflow in a file; raises what `read` does."""
         text = read_text(path, self.name(path))
         if text is None:
             raise NotFoundError(f"there is no file {self.name(path)}", hint="bring it back, or start a new run")
-        return read_workflow(text, self.name(path))
+        if is_bmad(text):
+            hint = "`bmad-messenger workflow show` and `run` take it by its file"
+            raise InvalidError("this is a workflow of BMAD's own kind", hint=hint, path=self.name(path))
+        if path not in self._read or self._read[path][0] != text:
+            workflow, source = read_workflow(text, self.name(path))
+            self._require_name(workflow, source, path)
+            self._read[path] = (text, (workflow, source))
+        return self._read[path][1]
+
+    def _require_name(self, workflow: Workflow, source: Source, path: Path) -> None:
+        """Refuse a workflow that is found by one name and calls itself by another."""
+        if path.parent in (shipped("workflows"), self.project.folder / "workflows") and workflow.name != path.stem:
+            line, column = source.document.place(("name",))
+            raise InvalidError(
+                f"the workflow is called {workflow.name}, and its file {path.stem}",
+                hint="give both the same name",
+                path=source.name,
+                line=line,
+                column=column,
+            )
+
+    def is_slow(self, step: Step) -> bool:
+        """Whether a step may take its time: it runs a task that does more than touch the queue, or such a workflow."""
+        if step.kind == "exec":
+            return step.what not in QUICK_TASKS
+        return step.kind == "workflow" and self._is_slow(step.what, set())
+
+    def _is_slow(self, name: str, above: set[str]) -> bool:
+        """Whether a workflow has a slow step; of one that runs itself, each is looked at once."""
+        if name in above:
+            return False
+        try:
+            steps = self.read(name)[0].all_steps
+        except MessengerError:  # the step that runs it will tell
+            return False
+        nested = (step.what for step in steps if step.kind == "workflow")
+        slow = any(step.kind == "exec" and step.what not in QUICK_TASKS for step in steps)
+        return slow or any(self._is_slow(one, {*above, name}) for one in nested)
+
+    def starters(self) -> Iterator[str]:
+        """The names of the workflows that a message may start, as far as a glance at their files tells."""
+        for name, path in self.files().items():
+            if _ON.search(read_text(path, self.name(path)) or ""):
+                yield name
 
     def name(self, path: Path) -> str:
         """What a workflow's file is called in runs and errors: the same on every machine."""

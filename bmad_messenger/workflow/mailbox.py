@@ -1,55 +1,59 @@
-"""The messages that a run may wait for: those in the queue, and those that were closed since the run began to wait."""
+"""The messages that a run may wait for: those in the queue, and those that were closed since it began to wait."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
-from itertools import chain
-from typing import Any
+from typing import Any, Final
 
-from bmad_messenger.archive import Archive
 from bmad_messenger.errors import MessengerError
 from bmad_messenger.message import Message
 from bmad_messenger.messenger import Messenger
 from bmad_messenger.workflow.model import fits
 
+_WORDS: Final = ("type", "from", "route", "reply_to")
+"""What stands in a message's file as the wait has it."""
+
+_SLACK: Final = 86_400.0  # seconds by which the clocks of who wrote a message and who closed it may differ
+
 
 class Mailbox:
-    """A look at a project's messages, taken once and kept until `refresh`."""
+    """A look at a project's messages, taken once and kept until `refresh` finds that the queue has changed."""
 
     def __init__(self, messenger: Messenger) -> None:
         self.messenger = messenger
-        self.archive = Archive(messenger.project.archive, messenger.project.name(messenger.project.archive))
+        self._seen: tuple[int, ...] | None = None
+        self._texts: dict[tuple[str, float], str] = {}
+        self._messages: dict[tuple[str, float], Message | None] = {}
 
     def refresh(self) -> None:
-        """Look anew the next time."""
-        for name in ("open", "_replies", "_unread", "_read"):
-            self.__dict__.pop(name, None)
+        """Look anew the next time, where the queue has changed."""
+        seen = self._stamp()
+        if seen != self._seen or seen is None:
+            for name in ("open", "_replies", "_archived"):
+                self.__dict__.pop(name, None)
+        self._seen = seen
 
     @cached_property
     def open(self) -> list[Message]:
         """The messages of the queue, oldest first."""
         return sorted(self.messenger.list(), key=lambda message: message.created)
 
-    def find(
-        self,
-        wanted: Mapping[str, Any],
-        *,
-        since: datetime,
-        taken: Collection[str],
-        test: Callable[[Message], bool] | None = None,
-    ) -> Message | None:
-        """The first message that fits, was sent at `since` or later, and is not `taken`."""
+    def candidates(self, wanted: Mapping[str, Any], since: datetime) -> Iterator[Message]:
+        """The messages that fit: sent at `since` or later, or else answers to one that was sent then or later.
+
+        Those of the queue come first, each part in its order of time.
+        """
         reply_to = wanted.get("reply_to")
-        candidates = self.open if reply_to is None else self._replies.get(reply_to, [])
-        for message in chain(candidates, self._closed(since)):
-            is_fresh = message.created >= since and message.message_id not in taken
-            if is_fresh and fits(message, wanted) and (test is None or test(message)):
-                return message
-        return None
+        for message in self.open if reply_to is None else self._replies.get(reply_to, ()):
+            if (reply_to is not None or message.created >= since) and fits(message, wanted):
+                yield message
+        for message in self._closed(wanted, since):
+            if (reply_to is not None or message.created >= since) and fits(message, wanted):
+                yield message
 
     @cached_property
     def _replies(self) -> dict[str, list[Message]]:
@@ -59,27 +63,45 @@ class Mailbox:
                 replies.setdefault(message.reply_to, []).append(message)
         return replies
 
-    def _closed(self, since: datetime) -> Iterator[Message]:
-        """The messages that were closed since then, as far as the archive can be read."""
-        start = since.timestamp()
-        while self._unread and self._unread[-1][0] >= start:
-            changed, message_id = self._unread.pop()
+    def _closed(self, wanted: Mapping[str, Any], since: datetime) -> Iterator[Message]:
+        """The messages that were closed since then and may fit, as far as the archive can be read."""
+        start = since.timestamp() - _SLACK
+        words = [wanted[name] for name in _WORDS if name in wanted]
+        for changed, message_id in self._archived:
+            if changed < start:
+                continue
             with suppress(MessengerError):  # `validate` tells what can't be read
-                message = self.archive.read(message_id)
+                text = self._text(message_id, changed)
+                message = self._message(message_id, changed) if all(word in text for word in words) else None
                 if message is not None and message.status.is_closed:
-                    self._read.append((changed, message))
-        yield from (message for changed, message in self._read if changed >= start)
+                    yield message
+
+    def _text(self, message_id: str, changed: float) -> str:
+        """The text of a message's file: a glance at it costs less than to parse it."""
+        key = (message_id, changed)
+        if key not in self._texts:
+            self._texts[key] = self.messenger.archive.text(message_id) or ""
+        return self._texts[key]
+
+    def _message(self, message_id: str, changed: float) -> Message | None:
+        key = (message_id, changed)
+        if key not in self._messages:
+            self._messages[key] = self.messenger.archive.read(message_id)
+        return self._messages[key]
 
     @cached_property
-    def _unread(self) -> list[tuple[float, str]]:
-        """The ids of the archive, those last whose files changed last, each with that time."""
+    def _archived(self) -> list[tuple[float, str]]:
+        """The ids of the archive, each with the time of its file's last change, the earliest first."""
+        archive = self.messenger.archive
         found = []
-        for message_id in self.archive.ids():
+        for message_id in archive.ids():
             with suppress(OSError):
-                found.append((os.stat(self.archive.path(message_id)).st_mtime, message_id))
+                found.append((os.stat(archive.path(message_id)).st_mtime, message_id))
         return sorted(found)
 
-    @cached_property
-    def _read(self) -> list[tuple[float, Message]]:
-        """The closed messages that were read of these."""
-        return []
+    def _stamp(self) -> tuple[int, ...] | None:
+        """What changes when a message is sent, read or closed; None where there is no queue."""
+        with suppress(OSError):
+            found = os.stat(self.messenger.project.queue)
+            return found.st_ino, found.st_size, found.st_mtime_ns
+        return None

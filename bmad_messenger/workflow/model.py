@@ -6,22 +6,28 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from bmad_messenger.message import Message
+from bmad_messenger.message import ALL, Message
 from bmad_messenger.workflow.expressions import texts_in
 from bmad_messenger.yaml.parse import Path
 
 KINDS: Final = ("exec", "wait", "ask", "workflow")
 """What a step can be; one of these is its key."""
 
+MESSAGE_TEST: Final = ("wait", "message", "if")
+"""Where in a step the condition stands on the message that it waits for."""
+
 INBOX: Final = "inbox"
 """The step that a workflow with an agent of its own begins with (reference: Best Practices, 5)."""
 
 RECEIVE: Final = "receive-message"
 SEND: Final = "send-message"
+COMMAND: Final = "run-command"
 QUICK_TASKS: Final = (SEND, RECEIVE, "close-message")
 """The tasks that only touch the queue: they are done one after the other, and what they are given ends in a file."""
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_LONGEST_SPAN: Final = 36_525 * 86_400.0  # seconds of a century
+_LONGEST_PAUSE: Final = 86_400.0  # seconds that a backoff makes of a shorter delay at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,12 @@ class Retry:
 
     def pause(self, attempts: int) -> float:
         """The seconds to wait after so many attempts."""
-        return float(self.delay * self.backoff ** max(0, attempts - 1))
+        pause = self.delay
+        for _ in range(attempts - 1):
+            if pause >= _LONGEST_PAUSE:
+                break
+            pause = min(pause * self.backoff, _LONGEST_PAUSE)
+        return pause
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +77,19 @@ class Step:
             yield ("when",), self.when, True
         values = {"with": self.params, self.kind: self.what, "foreach": self.foreach, "timeout": self.timeout}
         for path, text in texts_in(values):
-            if path[-1] != "if":
+            if path != MESSAGE_TEST:
                 yield path, text, False
         if self.kind == "wait" and "if" in self.what.get("message", {}):
-            yield ("wait", "message", "if"), self.what["message"]["if"], True
-        if isinstance(self.foreach, str) and "{{" not in self.foreach:
+            yield MESSAGE_TEST, self.what["message"]["if"], True
+        if isinstance(self.foreach, str) and self.items_text != self.foreach:
             yield ("foreach",), self.foreach, True
+
+    @property
+    def items_text(self) -> Any:
+        """What it is done for, where that is an expression always in braces, which may be left out there."""
+        if isinstance(self.foreach, str) and "{{" not in self.foreach:
+            return f"{{{{ {self.foreach} }}}}"
+        return self.foreach
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,30 +143,34 @@ def workflow_of(mapping: Mapping[str, Any], path: str, digest: str) -> Workflow:
     )
 
 
-def seconds_of(duration: str | float) -> float:
+def seconds_of(duration: Any) -> float:
     """The seconds of a time span: `90s`, `45m`, `3h`, `2d`, `1w`, or a number of them.
 
     Raises:
-        ValueError: where it is none.
+        ValueError: where it is none, or longer than a century.
     """
-    if isinstance(duration, int | float):
-        return float(duration)
-    text = duration.strip()
-    if text[-1:] not in _UNITS:
+    text = str(duration).strip()
+    seconds = float(text[:-1]) * _UNITS[text[-1]] if text[-1:] in _UNITS else float(text)
+    if not 0 <= seconds <= _LONGEST_SPAN:
         raise ValueError(f"{duration!r} is no time span")
-    return float(text[:-1]) * _UNITS[text[-1]]
+    return seconds
 
 
 def fits(message: Message, wanted: Mapping[str, Any]) -> bool:
     """Whether a message is what a step waits for, or what starts a run; `if` is not looked at."""
-    recipients = message.to_agents if message.to_agents is not None else (message.to_agent,)
     return (
         wanted.get("type") in (None, message.type)
         and wanted.get("from") in (None, message.from_agent)
         and wanted.get("route") in (None, message.route)
         and wanted.get("reply_to") in (None, message.reply_to)
-        and (wanted.get("to") is None or recipients == "all" or wanted["to"] in recipients)
+        and (wanted.get("to") is None or _is_to(message, wanted["to"]))
     )
+
+
+def _is_to(message: Message, agent: str) -> bool:
+    if message.to_agents == ALL:
+        return agent != message.from_agent
+    return agent in (message.to_agents or (message.to_agent,))
 
 
 def _steps(mappings: Any, section: str, above: tuple[str, ...]) -> tuple[Step, ...]:

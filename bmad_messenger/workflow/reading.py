@@ -11,7 +11,7 @@ from bmad_messenger.errors import InvalidError, Problem
 from bmad_messenger.findings import Finding, Source, report, show
 from bmad_messenger.schemas import schema_violations, shipped_validator, validator_of, violations
 from bmad_messenger.workflow.expressions import Expression, condition, template, texts_in
-from bmad_messenger.workflow.model import Step, Workflow, workflow_of
+from bmad_messenger.workflow.model import MESSAGE_TEST, Step, Workflow, workflow_of
 from bmad_messenger.yaml.parse import Path, parse_located
 
 ROOTS = ("params", "steps", "run", "secrets", "trigger")
@@ -58,8 +58,10 @@ def _linked(workflow: Workflow) -> Workflow:
 
 def _findings(workflow: Workflow) -> Iterator[Finding]:
     yield from _params(workflow)
+    yield from _trigger(workflow)
     yield from _ids(workflow)
     for step in workflow.all_steps:
+        yield from _keys(step)
         yield from _expressions(workflow, step)
     for name, output in workflow.outputs.items():
         at = ("outputs", name)
@@ -77,6 +79,28 @@ def _params(workflow: Workflow) -> Iterator[Finding]:
         yield from broken
         if not broken and "default" in schema:
             yield from violations(validator_of(schema), schema["default"], (*at, "default"))
+        elif workflow.trigger is not None and "default" not in schema:
+            hint = "nobody gives it one where a message starts the run: `trigger` holds the message"
+            yield Finding(at, f"the parameter {show(name)} has no default", hint)
+
+
+def _trigger(workflow: Workflow) -> Iterator[Finding]:
+    at = ("on", "message")
+    for name, text in (workflow.trigger or {}).items():
+        if name == "if":
+            yield from _judged(workflow, (*at, name), text, True, ("message",))
+        elif _is_open(text):
+            yield Finding((*at, name), f"{show(text)}: nothing can be read here", "use `if`, which can read `message`")
+
+
+def _keys(step: Step) -> Iterator[Finding]:
+    """Keys that mean nothing for a step of its kind, and a form that is no schema."""
+    if step.params and step.kind not in ("exec", "workflow"):
+        yield Finding((*step.at, "with"), f"`with` means nothing beside `{step.kind}`", "remove it")
+    if step.foreach is not None and step.item_name in (*ROOTS, "message"):
+        yield Finding((*step.at, "as"), f"{show(step.item_name)} means something else", "choose another word")
+    if step.kind == "ask" and "form" in step.what and not _is_open(step.what["form"]):
+        yield from schema_violations(step.what["form"], (*step.at, "ask", "form"))
 
 
 def _ids(workflow: Workflow) -> Iterator[Finding]:
@@ -96,8 +120,8 @@ def _ids(workflow: Workflow) -> Iterator[Finding]:
 
 def _expressions(workflow: Workflow, step: Step) -> Iterator[Finding]:
     for path, text, is_condition in step.texts():
-        own = ("message",) if path[-1:] == ("if",) else ()
-        item = (step.item_name,) if step.foreach is not None and path[0] != "foreach" else ()
+        own = ("message",) if path == MESSAGE_TEST else ()
+        item = (step.item_name,) if step.foreach is not None and path[0] not in ("when", "foreach") else ()
         yield from _judged(workflow, (*step.at, *path), text, is_condition, (*ROOTS, *own, *item), step)
 
 
@@ -114,14 +138,22 @@ def _judged(
         return
     for name in sorted(expression.names - {*names}):
         yield Finding(at, f"`{text}` reads {show(name)}, which there is not", f"it can read {', '.join(names)}")
-    is_final = step is not None and step.at[0] == "finally"
-    late = set() if is_final else {one.id for one in workflow.final}
-    known = {"params": [*workflow.params], "secrets": [*workflow.secrets], "steps": [*workflow.ids]}
+    if "trigger" in expression.names and workflow.trigger is None:
+        yield Finding(
+            at, f"`{text}` reads the trigger, which there is not", "no message starts this workflow: add `on`"
+        )
+    late = {one.id for one in workflow.final} if step is not None and step.at[0] == "steps" else set()
+    known = {
+        "params": [*workflow.params],
+        "secrets": [*workflow.secrets],
+        "steps": [*workflow.ids],
+        "run": ["id", "workflow", "started"],
+    }
     for root, name in sorted(expression.reads):
         if root not in known:
             continue
         if name not in known[root]:
-            word = {"params": "parameter", "secrets": "secret", "steps": "step"}[root]
+            word = {"params": "parameter", "secrets": "secret", "steps": "step", "run": "part of the run"}[root]
             yield Finding(at, f"`{text}` reads the {word} {show(name)}, which there is not", _near(name, known[root]))
         elif root == "steps" and (name in late or (step is not None and name == step.id)):
             yield Finding(at, f"`{text}` reads the step {show(name)}, which has not ended by then", "read another")
@@ -138,6 +170,11 @@ def _circles(steps: tuple[Step, ...]) -> Iterator[Finding]:
         if step.id in needs:
             others = ", ".join(sorted(needs[step.id] & needs.keys()))
             yield Finding((*step.at, "needs"), f"{step.id} needs {others}, which needs {step.id}", "break the circle")
+
+
+def _is_open(value: object) -> bool:
+    """Whether a value holds expressions."""
+    return next(texts_in(value), None) is not None
 
 
 def _near(name: str, known: list[str]) -> str:

@@ -12,15 +12,19 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from bmad_messenger.config import Project
-from bmad_messenger.errors import MessengerError, NotFoundError
+from bmad_messenger.errors import InvalidError, LockTimeoutError, MessengerError, NotFoundError
 from bmad_messenger.files import make_folder, open_regular, publish, read_text, refusals
+from bmad_messenger.layout import ignore_local
 from bmad_messenger.message import parse_time
-from bmad_messenger.workflow.run import ID_PATTERN, Run, State, parse_run, render_run
+from bmad_messenger.workflow.run import ID_PATTERN, Run, State
+from bmad_messenger.workflow.run_text import parse_run, render_run
 from bmad_messenger.yaml.parse import parse
 
 _SUFFIX: Final = ".yaml"
 _HEAD_BYTES: Final = 8192
 _END_OF_HEAD: Final = re.compile(r"^started:", re.MULTILINE)
+_STATE: Final = re.compile(r'^state: "?(\w+)"?$', re.MULTILINE)
+_SETTLED: Final = frozenset(state.value for state in State) - {State.WAITING.value}
 
 
 class Head(NamedTuple):
@@ -42,6 +46,10 @@ class Runs:
     def path(self, run_id: str) -> Path:
         """Where the run is kept."""
         return self.folder / f"{run_id}{_SUFFIX}"
+
+    def name(self, run_id: str) -> str:
+        """What the run's file is called in errors."""
+        return self.project.name(self.path(run_id))
 
     def ids(self) -> list[str]:
         """The ids of all runs, by name."""
@@ -66,6 +74,10 @@ class Runs:
         some = ", ".join(found[:5]) + (", …" if len(found) > 5 else "")
         raise NotFoundError(f"{name!r} may mean {len(found)} runs: {some}", hint="give more of the id")
 
+    def exists(self, run_id: str) -> bool:
+        """Whether there is a file of the run, whatever it holds."""
+        return os.path.lexists(self.path(run_id))
+
     def read(self, run_id: str) -> Run:
         """The run.
 
@@ -73,11 +85,10 @@ class Runs:
             NotFoundError: where there is none.
             DamagedError: where its file can't be read.
         """
-        name = self.project.name(self.path(run_id))
-        text = read_text(self.path(run_id), name)
+        text = read_text(self.path(run_id), self.name(run_id))
         if text is None:
             raise NotFoundError(f"there is no run {run_id!r}", hint="`bmad-messenger workflow runs` lists them")
-        return parse_run(text, name)
+        return parse_run(text, self.name(run_id))
 
     def heads(self) -> Iterator[Head | MessengerError]:
         """The top of every run's file, by id; for one that can't be read the error."""
@@ -91,52 +102,68 @@ class Runs:
 
     def head(self, run_id: str) -> Head:
         """The top of a run's file; raises what `read` does."""
-        name = self.project.name(self.path(run_id))
-        with refusals("read", name), open_regular(self.path(run_id)) as file:
+        with refusals("read", self.name(run_id)), open_regular(self.path(run_id)) as file:
             text = file.read(_HEAD_BYTES).decode(errors="replace")
         end = _END_OF_HEAD.search(text)
-        if end is None:
+        top = text[: end.start()] if end is not None else ""
+        state = _STATE.search(top)
+        if state is not None and state[1] in _SETTLED:
+            return Head(run_id, State(state[1]), None, ())
+        try:
+            mapping = parse(top)
+            due = mapping.get("due")
+            return Head(run_id, State(mapping["state"]), due and parse_time(due), _dated(mapping.get("waits_for", ())))
+        except (InvalidError, AttributeError, KeyError, TypeError, ValueError):  # the whole file tells what is wrong
             run = self.read(run_id)
-            return Head(run_id, run.state, run.due, tuple(run.waits))
-        state = re.search(r'^state: "?(\w+)"?$', text[: end.start()], re.MULTILINE)
-        if state is None or state[1] != State.WAITING.value:
-            return Head(run_id, self.read(run_id).state if state is None else State(state[1]), None, ())
-        mapping = parse(text[: end.start()], path=name)
-        due = mapping.get("due")
-        return Head(run_id, State.WAITING, due and parse_time(due), tuple(mapping.get("waits_for") or ()))
+            return Head(run_id, run.state, run.due, _dated(run.waits))
 
     def write(self, run: Run, *, new: bool = False) -> bool:
         """Keep the run as it now stands; a `new` one only where there is none of its id. Whether it was written."""
-        with refusals("write", self.project.name(self.path(run.run_id))):
+        with refusals("write", self.name(run.run_id)):
             make_folder(self.folder)
+            if new:
+                ignore_local(self.project)
             return publish(self.path(run.run_id), render_run(run).encode(), replace=not new, follow=False)
 
     @contextmanager
-    def locked(self, run_id: str, timeout: float) -> Iterator[bool]:
-        """Hold the run for oneself; says whether that came about within `timeout` seconds."""
+    def locked(self, run_id: str, timeout: float) -> Iterator[None]:
+        """Hold the run for oneself.
+
+        Raises:
+            LockTimeoutError: where somebody else holds it for `timeout` seconds.
+        """
         import filelock
 
         with refusals("lock", self.project.name(self.folder)):
             make_folder(self.folder)
-            lock = filelock.FileLock(self.folder / f".{run_id}.lock", timeout=timeout, poll_interval=0.01)
+            lock = filelock.FileLock(self._lock(run_id), timeout=timeout, poll_interval=0.01)
             try:
                 lock.acquire()
             except filelock.Timeout:
-                yield False
-                return
+                message = f"the run {run_id} is being worked on by another process"
+                raise LockTimeoutError(message, hint="wait for it, or end it") from None
         try:
-            yield True
+            yield
         finally:
             lock.release()
 
     def remove(self, run_id: str) -> None:
         """Forget a run."""
-        with refusals("remove", self.project.name(self.path(run_id))), suppress(FileNotFoundError):
-            os.unlink(self.path(run_id))
-            os.unlink(self.folder / f".{run_id}.lock")
+        with refusals("remove", self.name(run_id)):
+            for path in (self.path(run_id), self._lock(run_id)):
+                with suppress(FileNotFoundError):
+                    os.unlink(path)
+
+    def _lock(self, run_id: str) -> Path:
+        return self.folder / f".{run_id}.lock"
 
 
 def run_id_of(workflow: str, started: datetime, *cause: str) -> str:
     """The id of a run; the same cause gives the same id, so that a thing is started once."""
     digest = hashlib.sha256("\0".join((workflow, *cause)).encode("utf-8", "surrogatepass")).hexdigest()
     return f"{workflow}-{started:%Y%m%d}-{digest[:8]}"
+
+
+def _dated(waits_for: Any) -> tuple[Mapping[str, Any], ...]:
+    """What a run waits for, its times as times."""
+    return tuple({**one, "since": parse_time(one["since"])} if "since" in one else one for one in waits_for)

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from bmad_messenger import message as messages
+from bmad_messenger.config import Project
 from bmad_messenger.errors import LockTimeoutError, MessengerError
-from bmad_messenger.message import Message, Status, parse_time
+from bmad_messenger.files import make_folder, refusals
+from bmad_messenger.message import Message, Status
 from bmad_messenger.watching import changes
+from bmad_messenger.workflow.actions import holds
 from bmad_messenger.workflow.engine import Engine
 from bmad_messenger.workflow.expressions import condition
 from bmad_messenger.workflow.model import Workflow, fits
 from bmad_messenger.workflow.run import Run, State
-from bmad_messenger.workflow.runs import Head
-
-if TYPE_CHECKING:
-    import threading
+from bmad_messenger.workflow.runs import Head, Runs
 
 _LONGEST_REST: Final = 30.0  # seconds; bounds what is lost where a notice is missed
 
@@ -39,63 +40,80 @@ def tick(engine: Engine) -> Tick:
     A run that another process is at is left to that one.
     """
     engine.mailbox.refresh()
-    advanced: list[Run] = []
+    advanced: dict[str, Run] = {}
     errors: list[MessengerError] = []
     for run_id in (*_triggered(engine, errors), *_due(engine, errors)):
-        with _collected(errors):
+        if engine.stop.is_set():
+            break
+        with _collected(errors), suppress(LockTimeoutError):
             before = engine.runs.read(run_id)
-            with suppress(LockTimeoutError):
-                run = engine.advance(run_id, timeout=0)
-                if run != before:
-                    advanced.append(run)
-    return Tick(tuple({run.run_id: run for run in advanced}.values()), tuple(errors))
+            run = engine.advance(run_id, timeout=0)
+            if run != before:
+                advanced[run_id] = run
+    return Tick(tuple(advanced.values()), tuple(errors))
 
 
 def until_over(engine: Engine, run_id: str) -> Run:
     """Take one run on as messages come and times pass, until it is over."""
     while True:
+        before = _stamp(engine.messenger.project)
         run = engine.advance(run_id)
-        if run.state.is_over:
+        if run.state.is_over or engine.stop.is_set():
             return run
-        rest = _LONGEST_REST if run.due is None else (run.due - messages.now()).total_seconds()
-        _rest_until_change(engine, max(0.1, min(rest, _LONGEST_REST)), lambda: False)
+        _rest_until_change(engine.messenger.project, _seconds_until(run.due), engine.stop, before)
 
 
-def serve(engine: Engine, report: Callable[[Tick], None], stop: threading.Event) -> None:
-    """Tick whenever files change or a time has come, until `stop` is set; a step in hand is finished first."""
+def serve(open_engine: Callable[[], Engine], report: Callable[[Tick], None], stop: threading.Event) -> None:
+    """Tick whenever files change or a time has come, until `stop` is set; a step in hand is finished first.
+
+    Args:
+        open_engine: opens the project anew for each tick: its settings may have changed.
+        report: is given what each tick came to; an error that was there the last time is left out.
+        stop: ends it.
+    """
+    project = open_engine().messenger.project
+    with refusals("write", project.name(project.folder)):
+        make_folder(project.folder)
+    known: set[str] = set()
     while not stop.is_set():
-        before = _stamp(engine)
-        report(tick(engine))
-        _rest_until_change(engine, _rest(engine), stop.is_set, before)
+        before = _stamp(project)
+        try:
+            found = tick(open_engine())
+        except MessengerError as error:  # a file that everything depends on; it may be mended any time
+            found = Tick((), (error,))
+        report(Tick(found.runs, tuple(error for error in found.errors if str(error) not in known)))
+        known = {str(error) for error in found.errors}
+        if known:
+            before = _stamp(project)  # what went wrong will go wrong again, until somebody else changes something
+        _rest_until_change(project, _seconds_until(_next_due(project)), stop, before)
 
 
 def _triggered(engine: Engine, errors: list[MessengerError]) -> Iterator[str]:
     """Starts a run for each message that a workflow is to be started by; gives the runs' ids."""
     pending = [one for one in engine.mailbox.open if one.status is Status.PENDING]
-    if not pending:
-        return
-    for name in engine.library.files():
+    for name in engine.library.starters() if pending else ():
         with _collected(errors):
             workflow, _ = engine.library.read(name)
-            if workflow.trigger is None:
-                continue
-            for message in pending:
-                if _starts(workflow, workflow.trigger, message):
-                    run = engine.start(name, {}, trigger=message.to_mapping())
-                    reader = workflow.trigger.get("to") or message.to_agent
-                    if reader is not None and reader not in message.read_by:
-                        engine.messenger.mark_read(reader, [message.message_id])
-                    yield run.run_id
+            if workflow.trigger is not None:
+                for message in pending:
+                    with _collected(errors):
+                        yield from _started(engine, name, workflow, workflow.trigger, message)
 
 
-def _starts(workflow: Workflow, trigger: Mapping[str, Any], message: Message) -> bool:
-    if not fits(message, trigger):
-        return False
+def _started(
+    engine: Engine, name: str, workflow: Workflow, trigger: Mapping[str, Any], message: Message
+) -> Iterator[str]:
+    """Starts the run that a message triggers, and marks it read: it has been taken over."""
     reader = trigger.get("to") or message.to_agent
-    if reader in message.read_by:
-        return False
-    test = trigger.get("if")
-    return test is None or bool(condition(test, workflow.ids).value({"message": message.to_mapping()}))
+    if not fits(message, trigger) or reader in message.read_by:
+        return
+    mapping = message.to_mapping()
+    if "if" in trigger and not holds(condition(trigger["if"], workflow.ids), {"message": mapping}):
+        return
+    run = engine.start(name, {}, trigger=mapping)
+    if reader is not None:
+        engine.messenger.mark_read(reader, [message.message_id])
+    yield run.run_id
 
 
 def _due(engine: Engine, errors: list[MessengerError]) -> Iterator[str]:
@@ -111,42 +129,45 @@ def _due(engine: Engine, errors: list[MessengerError]) -> Iterator[str]:
 def _may_go_on(engine: Engine, head: Head, now: datetime) -> bool:
     if head.due is not None and head.due <= now:
         return True
-    return any(_may_have_come(engine, one) for one in head.waits_for)
+    return not head.waits_for or any(_may_have_come(engine, one) for one in head.waits_for)
 
 
 def _may_have_come(engine: Engine, waits_for: Mapping[str, Any]) -> bool:
     """Whether what a step waits for may be there; only the step itself tells for sure."""
     if "run" in waits_for:
-        with suppress(MessengerError):
+        try:
             return engine.runs.head(waits_for["run"]).state.is_over
-        return True
-    if "message" in waits_for or "answer_to" in waits_for:
-        wanted = waits_for.get("message") or {"reply_to": waits_for["answer_to"]}
-        return engine.mailbox.find(wanted, since=parse_time(waits_for["since"]), taken=()) is not None
-    return False
+        except MessengerError:  # the step that waits for it will tell
+            return True
+    if "since" not in waits_for:
+        return False
+    wanted = waits_for.get("message") or {"reply_to": waits_for["answer_to"], "from": waits_for["from"]}
+    passed = waits_for.get("passed", ())
+    return any(one.message_id not in passed for one in engine.mailbox.candidates(wanted, waits_for["since"]))
 
 
-def _rest_until_change(
-    engine: Engine, seconds: float, is_stopped: Callable[[], bool], before: tuple[int, ...] | None = None
-) -> None:
-    """Do nothing until a message was sent or closed, the time is over, or one is stopped."""
-    before = before or _stamp(engine)
-    for _ in changes(engine.messenger.project.folder, time.monotonic() + seconds):
-        if is_stopped() or _stamp(engine) != before:
+def _rest_until_change(project: Project, seconds: float, stop: threading.Event, before: tuple[int, ...]) -> None:
+    """Do nothing until a message is sent or closed, a run changes, the time is over, or one is stopped."""
+    for _ in changes(project.folder, time.monotonic() + seconds):
+        if stop.is_set() or _stamp(project) != before:
             return
 
 
-def _rest(engine: Engine) -> float:
-    """The seconds until the next run is due."""
-    dues = [head.due for head in engine.runs.heads() if isinstance(head, Head) and head.due is not None]
-    now = messages.now()
-    return max(0.1, min((max(0.0, (due - now).total_seconds()) for due in dues), default=_LONGEST_REST))
+def _next_due(project: Project) -> datetime | None:
+    """When the next run is to be looked at."""
+    heads = [head for head in Runs(project).heads() if isinstance(head, Head)]
+    return min((head.due for head in heads if head.due is not None), default=None)
 
 
-def _stamp(engine: Engine) -> tuple[int, ...]:
-    """What changes when somebody sends, reads, closes or edits a message, or begins a run."""
+def _seconds_until(due: datetime | None) -> float:
+    left = _LONGEST_REST if due is None else (due - messages.now()).total_seconds()
+    return max(0.1, min(left, _LONGEST_REST))
+
+
+def _stamp(project: Project) -> tuple[int, ...]:
+    """What changes when somebody sends, reads, closes or edits a message, begins a run, or edits the settings."""
     found = []
-    for path in (engine.messenger.project.queue, engine.runs.folder):
+    for path in (project.queue, Runs(project).folder, project.config, project.folder / "workflows"):
         with suppress(OSError):
             found.append(path.stat().st_mtime_ns)
     return tuple(found)

@@ -14,6 +14,7 @@ from bmad_messenger.cli.workflow.options import WorkflowName
 from bmad_messenger.cli.workflow.text import what_of
 from bmad_messenger.errors import InvalidError, MessengerError, Problem
 from bmad_messenger.messenger import Messenger
+from bmad_messenger.workflow.bmad.recognising import is_bmad_file
 from bmad_messenger.workflow.checking import problems_in
 from bmad_messenger.workflow.library import Library
 from bmad_messenger.workflow.parameters import flag_of
@@ -47,7 +48,14 @@ def show(name: WorkflowName, as_json: Json = False, project: Project = None) -> 
     Example:
       bmad-messenger workflow show full-cycle
     """
-    workflow, source = Library(Messenger.open(project, report=warn).project).read(name)
+    messenger = Messenger.open(project, report=warn)
+    library = Library(messenger.project)
+    if is_bmad_file(messenger.project, library.path(name)):
+        from bmad_messenger.cli.workflow.bmad import show_bmad
+
+        show_bmad(messenger, library.path(name), as_json)
+        return
+    workflow, source = library.read(name)
     if as_json:
         write_json({"file": workflow.path, **source.document.value})
         return
@@ -109,7 +117,12 @@ def validate(
     problems: list[Problem] = []
     for path in paths:
         try:
-            problems += problems_in(*library.read_file(path), messenger, library)
+            if is_bmad_file(messenger.project, path):
+                from bmad_messenger.workflow.bmad.compiling import problems_of
+
+                problems += problems_of(messenger, path)
+            else:
+                problems += problems_in(*library.read_file(path), messenger, library)
         except MessengerError as error:
             problems += error.problems or (error.problem,)
     if as_json:

@@ -1,6 +1,6 @@
 """`workflow run`, `resume`, `retry`, `cancel`, `tick` and `serve`: runs begin, go on and end."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,10 +8,12 @@ import typer
 
 from bmad_messenger.cli.errors import warn
 from bmad_messenger.cli.options import Json, Project
-from bmad_messenger.cli.output import write_json, write_lines, write_table
+from bmad_messenger.cli.output import require_reader, write_json, write_lines, write_table
 from bmad_messenger.cli.workflow.options import Changed, RunId, Wait, WorkflowName
 from bmad_messenger.cli.workflow.text import document_of, summary_of, what_of
+from bmad_messenger.errors import MessengerError, Problem
 from bmad_messenger.messenger import Messenger
+from bmad_messenger.workflow.bmad.recognising import is_bmad_file
 from bmad_messenger.workflow.engine import Engine
 from bmad_messenger.workflow.model import Workflow
 from bmad_messenger.workflow.run import Run, State
@@ -36,22 +38,29 @@ def run(
     as_json: Json = False,
     project: Project = None,
 ) -> None:
-    """Run a workflow; where it has to wait, say for what, and exit with 9.
+    """Run a workflow, as far as it goes without waiting.
 
-    The workflow's parameters are options, as `show NAME` lists them.
+    Where it has to wait, or has failed, it says so and exits with 9. The workflow's parameters are options, as
+    `show NAME` lists them; `--param` gives one whose name is an option of this command, too. Of one of BMAD's own files, its `<exec>` elements
+    are run, and what is left to the agent is shown.
 
     \b
     Example:
       bmad-messenger workflow run morning-inbox --agent dev
     """
-    from bmad_messenger.workflow.engine import checked_params
     from bmad_messenger.workflow.parameters import params_of
 
     engine = _engine(project)
-    workflow = engine.checked(name)
+    path = engine.library.path(name)
+    if is_bmad_file(engine.messenger.project, path):
+        from bmad_messenger.cli.workflow.bmad import run_bmad
+
+        run_bmad(engine, path, flags or (), param or (), dry_run=dry_run, as_json=as_json)
+        return
+    workflow, _ = engine.library.read(name)
     params = params_of(workflow.params, flags or (), param or ())
     if dry_run:
-        _print_plan(workflow, checked_params(workflow, params), as_json)
+        _print_plan(*engine.prepared(name, params), as_json)
         return
     started = engine.start(name, params)
     _go_on(engine, started.run_id, wait=wait, interactive=interactive, as_json=as_json)
@@ -64,7 +73,7 @@ def resume(
     as_json: Json = False,
     project: Project = None,
 ) -> None:
-    """Take a run on: after a crash, or when what it waited for has come.
+    """Take a run on: after a crash, or when something has come.
 
     \b
     Example:
@@ -83,7 +92,10 @@ def retry(
     as_json: Json = False,
     project: Project = None,
 ) -> None:
-    """Let a run that failed or was cancelled go on: what failed is tried again.
+    """Let a run that has failed or was cancelled go on.
+
+    What failed is tried again; what was sent already is not sent again. With --from, that step and all that need it are
+    done anew, and their messages are sent anew.
 
     \b
     Example:
@@ -102,16 +114,18 @@ def cancel(
 ) -> None:
     """End a run, and the runs that it waits for.
 
+    Its questions are taken back, and its steps under `finally` are done; a second `cancel` leaves out even these.
+
     \b
     Example:
       bmad-messenger workflow cancel a1b2c3d4 --note "the scope changed"
     """
     engine = _engine(project)
-    _print(engine.cancel(engine.runs.resolve(run_id), note), as_json)
+    _print([engine.cancel(engine.runs.resolve(run_id), note)], as_json)
 
 
 def tick(as_json: Json = False, project: Project = None) -> None:
-    """Take on every run that can go on, and start those that a message triggers.
+    """Take on every run that can go on; start those triggered.
 
     \b
     Example:
@@ -119,19 +133,23 @@ def tick(as_json: Json = False, project: Project = None) -> None:
     """
     from bmad_messenger.workflow.ticking import tick as look
 
-    found = look(_engine(project))
-    for error in found.errors:
-        warn(error.problem)
+    found = look(Engine(Messenger.open(project, report=warn)))
     if as_json:
         write_json({"runs": [document_of(one) for one in found.runs]})
     else:
         write_lines([summary_of(one) for one in found.runs], empty="Nothing to do.")
     if found.errors:
-        raise found.errors[0]
+        problems = [problem for error in found.errors for problem in error.problems or (error.problem,)]
+        raise type(found.errors[0]).of(tuple(problems), "")
 
 
-def serve(as_json: Json = False, project: Project = None) -> None:
-    """Take runs on as messages come and times pass, until stopped; a step in hand is finished first.
+def serve(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document a line.")] = False,
+    project: Project = None,
+) -> None:
+    """Take runs on as messages come and times pass.
+
+    SIGTERM and Ctrl-C end it, once the step in hand is finished.
 
     \b
     Example:
@@ -144,16 +162,26 @@ def serve(as_json: Json = False, project: Project = None) -> None:
     from bmad_messenger.workflow.ticking import serve as keep_looking
 
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    reported: set[Problem] = set()
+
+    def warn_once(problem: Problem) -> None:
+        if problem not in reported:
+            reported.add(problem)
+            warn(problem)
 
     def report(found: Tick) -> None:
         for error in found.errors:
-            warn(error.problem)
-        for one in found.runs:
-            _print(one, as_json)
+            for problem in error.problems or (error.problem,):
+                warn(problem)
+        _print(found.runs, as_json)
+        require_reader()
 
-    keep_looking(_engine(project), report, stop)
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        keep_looking(lambda: Engine(Messenger.open(project, report=warn_once), stop=stop), report, stop)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _engine(project: Path | None) -> Engine:
@@ -169,17 +197,23 @@ def _go_on(
     changed: bool = False,
     as_json: bool = False,
 ) -> None:
-    found = engine.advance(run_id, changed=changed)
-    if interactive:
-        from bmad_messenger.cli.workflow.asking import answered
+    """Take a run on, and print how it then stands."""
+    try:
+        found = engine.advance(run_id, changed=changed)
+        if interactive:
+            from bmad_messenger.cli.workflow.asking import answered
 
-        while answered(engine, found):
-            found = engine.advance(run_id)
-    if wait and not found.state.is_over:
-        from bmad_messenger.workflow.ticking import until_over
+            while answered(engine, found):
+                found = engine.advance(run_id)
+        if wait and not found.state.is_over:
+            from bmad_messenger.workflow.ticking import until_over
 
-        found = until_over(engine, run_id)
-    _print(found, as_json)
+            found = until_over(engine, run_id)
+    except MessengerError:
+        hint = f"`bmad-messenger workflow resume {run_id}` goes on with it"
+        warn(Problem(f"the run {run_id} has begun and is not over", hint, severity="warning"))
+        raise
+    _print([found], as_json)
     if found.state is not State.DONE:
         raise typer.Exit(_STOPPED)
 
@@ -195,8 +229,10 @@ def _print_plan(workflow: Workflow, params: Mapping[str, Any], as_json: bool) ->
     write_table(("step", "does", "after"), rows, empty="")
 
 
-def _print(found: Run, as_json: bool) -> None:
-    if as_json:
-        write_json(document_of(found))
-    else:
-        write_lines([summary_of(found)])
+def _print(found: Sequence[Run], as_json: bool) -> None:
+    """Print a line for each run."""
+    for run in found:
+        if as_json:
+            write_json(document_of(run))
+        else:
+            write_lines([summary_of(run)])

@@ -8,7 +8,8 @@ from typing import Any
 from bmad_messenger.config import USER
 from bmad_messenger.message import format_time
 from bmad_messenger.workflow.model import Step
-from bmad_messenger.workflow.run import Run, StepRun, run_mapping
+from bmad_messenger.workflow.run import Run, StepRun
+from bmad_messenger.workflow.run_text import run_mapping
 
 
 def document_of(run: Run) -> dict[str, Any]:

@@ -1,0 +1,23 @@
+"""Tells BMAD's own workflow files from ours, by their keys: they have instructions, and no steps."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from bmad_messenger.config import Project
+from bmad_messenger.files import read_text
+
+_KEY: Final = re.compile(r"^[\"']?(?P<key>instructions|steps)[\"']?[ \t]*:", re.MULTILINE)
+
+
+def is_bmad(text: str) -> bool:
+    """Whether the text of a workflow's file is one of BMAD's."""
+    return {match["key"] for match in _KEY.finditer(text)} == {"instructions"}
+
+
+def is_bmad_file(project: Project, path: Path) -> bool:
+    """Whether a file is there and is one of BMAD's; raises what `read_text` does."""
+    text = read_text(path, project.name(path))
+    return text is not None and is_bmad(text)
