@@ -1,0 +1,328 @@
+"""One edit from its beginning to its end: open, judge, ask, merge, save. Nothing that anybody wrote is overwritten."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Final
+
+from bmad_messenger.editing.document import put_back, taken_out, texts_of, with_again, without
+from bmad_messenger.editing.draft import Draft
+from bmad_messenger.errors import ConflictError, DamagedError, InvalidError, MessengerError, NotFoundError, Problem
+from bmad_messenger.merge import Merged, merge_queues
+from bmad_messenger.message import Message, Status
+from bmad_messenger.messenger import Messenger
+from bmad_messenger.queue.file import Change, Snapshot
+from bmad_messenger.queue.view import checked_view
+from bmad_messenger.store import OWN_ID
+
+NOTE: Final = "deleted while editing"
+_LABELS: Final = ("in the queue now", "in your copy")
+
+
+class Choice(Enum):
+    """What a person may want done with a text that can't simply be saved."""
+
+    EDIT = "edit again"
+    KEEP = "keep the draft and leave"
+    SAVE = "save anyway"
+    CANCEL = "close as cancelled"
+    BACK = "put back"
+
+
+Editor = Callable[[Path, int | None], None]
+"""Opens a file, at a line, and returns when the person is done. UsageError where that fails."""
+
+Ask = Callable[[Sequence[Problem], Sequence[Choice]], Choice]
+"""Shows a person what is wrong, and returns what they choose to do about it."""
+
+Late = dict[str, Status]
+"""Messages that were closed, each in its way, while somebody edited them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an edit came to.
+
+    `changed` are the ids of the messages whose text was changed, `added` the messages that are new, `closed` those that
+    a status written by hand, or their deletion, has closed. `notes` say what else is to be known. `drafts` are files
+    that are kept, since they have what came too late. `is_saved` is false where nothing was changed.
+    """
+
+    is_saved: bool = False
+    changed: tuple[str, ...] = ()
+    added: tuple[Message, ...] = ()
+    closed: tuple[Message, ...] = ()
+    notes: tuple[str, ...] = ()
+    drafts: tuple[Path, ...] = ()
+
+
+def edit(
+    messenger: Messenger,
+    name: str | None = None,
+    *,
+    editor: Editor,
+    ask: Ask | None = None,
+    draft: Path | None = None,
+) -> Outcome:
+    """Let somebody edit the queue, or one message of it, in an editor, and save the result.
+
+    What came into the queue meanwhile stays: the two are merged by message, and then by field. A message that was
+    deleted is cancelled, since the archive has it as open; one that was closed meanwhile stays closed.
+
+    Args:
+        messenger: whose queue.
+        name: the id of one message, or a unique beginning or end of it; None for the whole queue.
+        editor: opens the copy.
+        ask: asks what to do where the text can't simply be saved; None where nobody is there to answer: then it is
+            not saved.
+        draft: the copy that an earlier edit left, to go on with; `name` is not looked at then.
+
+    Raises:
+        InvalidError: where the text was not saved; it is kept as a draft.
+        NotFoundError: where there is no such message or draft.
+        UsageError: where the editor failed.
+        LockTimeoutError, DamagedError: where the queue could not be changed; the text is kept as a draft.
+    """
+    return _Session(messenger, editor, ask).run(name, draft)
+
+
+class _Conflicted(Exception):
+    """Both sides changed one thing, each in its own way; `now` is what the queue holds, `late` what came too late."""
+
+    def __init__(self, now: str, merged: Merged, late: Late) -> None:
+        super().__init__()
+        self.now, self.merged, self.late = now, merged, late
+
+
+class _Session:
+    """The edit of one copy; `line` is where the editor is to open it."""
+
+    def __init__(self, messenger: Messenger, editor: Editor, ask: Ask | None) -> None:
+        self.messenger, self.store = messenger, messenger.store
+        self.editor, self.ask = editor, ask
+        self.line: int | None = None
+        self.notes: list[str] = []
+        self.drafts: list[Path] = []
+
+    def run(self, name: str | None, left: Path | None) -> Outcome:
+        draft = self._begun(name) if left is None else Draft.again(self.messenger.project, left)
+        while True:
+            try:
+                self.editor(draft.path, self.line)
+                text = draft.read()
+                if text == draft.base or not text.strip():
+                    draft.remove()
+                    return Outcome()
+                outcome = self._judged_and_saved(draft, text)
+                if outcome is not None:
+                    return outcome
+            except _Conflicted as conflict:
+                draft = self._rebased(draft, conflict)
+            except MessengerError as error:
+                _tell_draft(error, draft)
+                raise
+
+    def _begun(self, name: str | None) -> Draft:
+        """A new draft, of the queue as it is after what is due was done."""
+        messenger = self.messenger
+        if not messenger.project.queue.exists():
+            messenger.init()
+        if name is not None:
+            messenger.carry_out()
+            view = self.store.view()
+            message_id = self.store.resolve(name, view)
+            draft = Draft.new(messenger.project, taken_out(self.store, view, message_id), message_id)
+        else:
+            with suppress(DamagedError):  # the edit may be to mend it
+                messenger.carry_out()
+            draft = Draft.new(messenger.project, self.store.queue.settled().text, None)
+        self._write(draft, draft.base, self._errors(draft, draft.base)[0])
+        return draft
+
+    def _judged_and_saved(self, draft: Draft, text: str) -> Outcome | None:
+        """What came of saving a text; None where it is to be edited again."""
+        errors, is_safe = self._errors(draft, text)
+        known = {problem.message for problem in self._errors(draft, draft.base)[0]}
+        new = [problem for problem in errors if problem.message not in known] if is_safe else errors
+        if new:
+            choices = (Choice.EDIT, Choice.SAVE, Choice.KEEP) if is_safe else (Choice.EDIT, Choice.KEEP)
+            if self._choose(draft, text, new, choices) is Choice.EDIT:
+                return None
+        gone = self._deleted(draft, text)
+        if gone and self.ask is not None:
+            missing = [Problem(f"{one} is not in your copy any more", severity="warning") for one in gone]
+            choice = self._choose(draft, text, missing, (Choice.CANCEL, Choice.BACK, Choice.EDIT, Choice.KEEP))
+            if choice is Choice.EDIT:
+                return None
+            if choice is Choice.BACK:
+                text, gone = with_again(text, draft.base, gone), []
+        return self._saved(draft, text, gone)
+
+    def _errors(self, draft: Draft, text: str) -> tuple[Sequence[Problem], bool]:
+        """What is wrong with a text, and whether the queue can live with it: each message that is well still works."""
+        try:
+            view = checked_view(text, draft.name, self.store.check)
+            view.queue.require_block()
+        except DamagedError as error:
+            return [error.problem], False
+        if draft.message_id is not None and len(view.queue) and draft.message_id not in texts_of(text):
+            hint = "put its message_id back, or delete the whole message to cancel it"
+            return [Problem(f"{draft.message_id} has lost its id", hint, draft.name, 1, 1)], False
+        errors = [problem for problem in view.problems if problem.severity == "error"]
+        return errors, all(problem.code != ConflictError.code for problem in errors)
+
+    def _deleted(self, draft: Draft, text: str) -> list[str]:
+        """The ids of the messages that the draft began with, that are not in the text, and that the queue still has."""
+        after = texts_of(text)
+        gone = [message_id for message_id in _texts(draft.base) if message_id not in after]
+        if not gone:
+            return []
+        with suppress(DamagedError):  # then the text replaces a queue that held nobody knows what
+            view = self.store.view()
+            return [message_id for message_id in gone if self.store.place(message_id, view) is not None]
+        return []
+
+    def _choose(self, draft: Draft, text: str, problems: Sequence[Problem], choices: Sequence[Choice]) -> Choice:
+        """What the person wants done; where that is to leave, or nobody can be asked, raises what is wrong."""
+        placed = self._write(draft, text, problems)
+        choice = Choice.KEEP if self.ask is None else self.ask(placed, choices)
+        if choice is Choice.KEEP:
+            raise InvalidError.of(placed, "")
+        return choice
+
+    def _write(self, draft: Draft, text: str, problems: Sequence[Problem]) -> tuple[Problem, ...]:
+        """Write the draft, with what is wrong above its text; returns that with the places in the file."""
+        above = draft.write(text, problems)
+        placed = tuple(
+            problem._replace(path=draft.name, line=None if problem.line is None else problem.line + above)
+            for problem in problems
+        )
+        self.line = next((problem.line for problem in placed if problem.line is not None), None)
+        return placed
+
+    def _saved(self, draft: Draft, text: str, gone: Sequence[str]) -> Outcome:
+        """Cancel what was deleted, and put the rest into the queue."""
+        if gone:
+            self._merged(self.store.queue.settled(), draft, text)  # a conflict has to show before anything is done
+        closed = self._cancelled(gone)
+        notes: tuple[str, ...] = ()
+        late: Late = {}
+        if draft.message_id is None or draft.message_id not in gone:
+            notes, late = self.store.queue.update(lambda snapshot: self._change(snapshot, draft, text))
+            closed += self._cancelled([one for one in gone if one not in {message.message_id for message in closed}])
+        done = self._carried_out()
+        self._keep(draft, late)
+        before, after = _texts(draft.base), texts_of(text)
+        view = self.store.view()
+        pasted = [index for one in after if one not in before and (index := view.find(one)) is not None]
+        return Outcome(
+            is_saved=True,
+            changed=tuple(one for one in before if one in after and before[one] != after[one] and one not in late),
+            added=(*(one for one in done if not one.status.is_closed), *map(view.message, pasted)),
+            closed=(*closed, *(one for one in done if one.status.is_closed)),
+            notes=(*self.notes, *notes),
+            drafts=tuple(self.drafts),
+        )
+
+    def _rebased(self, draft: Draft, conflict: _Conflicted) -> Draft:
+        """The draft with the conflicts in its text, which now counts as begun with what the queue holds."""
+        self._keep(draft, conflict.late)
+        if conflict.late:
+            draft = Draft.new(self.messenger.project, conflict.now, draft.message_id)
+        draft = draft.based_on(conflict.now)
+        try:
+            draft.write(conflict.merged.text)
+            self._choose(draft, conflict.merged.text, conflict.merged.conflicts, (Choice.EDIT, Choice.KEEP))
+        except MessengerError as error:
+            _tell_draft(error, draft)
+            raise
+        return draft
+
+    def _keep(self, draft: Draft, late: Late) -> None:
+        """Keep a draft that has what came too late, and say so; delete any other whose text was saved."""
+        if not late:
+            draft.remove()
+            return
+        self.drafts.append(draft.path)
+        for message_id, status in late.items():
+            self.notes.append(f"{message_id} is {status.value} since: what you changed in it is only in {draft.name}")
+
+    def _cancelled(self, ids: Iterable[str]) -> list[Message]:
+        """Cancel those of these messages that are open and can be; returns them."""
+        closed: list[Message] = []
+        for message_id in ids:
+            with suppress(InvalidError, NotFoundError):  # invalid, closed meanwhile, or never sent
+                closed += self.messenger.close(message_id, status=Status.CANCELLED, note=NOTE)
+        return closed
+
+    def _change(self, snapshot: Snapshot, draft: Draft, text: str) -> Change[tuple[tuple[str, ...], Late]]:
+        whole, notes, late = self._merged(snapshot, draft, text)
+        return Change((notes, late), whole)
+
+    def _merged(self, snapshot: Snapshot, draft: Draft, text: str) -> tuple[str, tuple[str, ...], Late]:
+        """The queue with what was edited in it, what is to be said of that, and what came too late.
+
+        Raises:
+            _Conflicted: where both sides changed one thing.
+        """
+        message_id = draft.message_id
+        view = None if message_id is None else self.store.view(snapshot)
+        now = snapshot.text if view is None or message_id is None else taken_out(self.store, view, message_id)
+        closed = {} if now == draft.base else self._closed_meanwhile(draft.base, now)
+        theirs = without(text, closed) if closed else text
+        agents = self.messenger.config.agents
+        merged = merge_queues(draft.base, now, theirs, labels=_LABELS, path=draft.name, roster=agents)
+        before, after = _texts(draft.base), _texts(text)
+        late = {one: status for one, status in closed.items() if after.get(one, before[one]) != before[one]}
+        if merged.conflicts:
+            raise _Conflicted(now, merged, late)
+        if view is None or message_id is None:
+            return merged.text, merged.notes, late
+        return put_back(self.store, view, message_id, merged.text), merged.notes, late
+
+    def _closed_meanwhile(self, base: str, now: str) -> Late:
+        """The messages that were closed since the draft began, and how."""
+        here = _texts(now)
+        archived = ((one, self._archived(one)) for one in _texts(base) if one not in here)
+        return {one: message.status for one, message in archived if message is not None and message.status.is_closed}
+
+    def _archived(self, message_id: str) -> Message | None:
+        try:
+            return self.store.archive.read(message_id)
+        except MessengerError:  # `validate` tells what is wrong with it
+            return None
+
+    def _carried_out(self) -> list[Message]:
+        """What the text asks for by a message that was typed in or a status that was written, and is now done."""
+        try:
+            return self.messenger.carry_out()
+        except MessengerError as error:  # the edit is saved; the next command does it, or says the same
+            self.store.report(error.problem._replace(severity="warning"))
+            return []
+
+
+def _texts(text: str) -> dict[str, str]:
+    """The texts of a queue's messages by id; where their borders can't be told, the ids alone."""
+    try:
+        return texts_of(text)
+    except DamagedError:
+        return {found[1]: "" for found in OWN_ID.finditer(text)}
+
+
+def _tell_draft(error: MessengerError, draft: Draft) -> None:
+    """Let an error say where the text is; one that says nothing new is deleted."""
+    try:
+        is_new = draft.read() != draft.base
+    except MessengerError:
+        is_new = draft.path.exists()
+    if not is_new:
+        draft.remove()
+        return
+    hint = f"`bmad-messenger edit --draft {shlex.quote(draft.name)}` goes on with it"
+    kept = Problem("your text is not in the queue; it is kept as a draft", hint, draft.name)
+    error.problems = (*(error.problems or (error.problem,)), kept)
