@@ -65,6 +65,11 @@ class Messenger:
         """The history."""
         return self._store.archive
 
+    @property
+    def store(self) -> Store:
+        """Queue and archive, for the parts of this package that look into both."""
+        return self._store
+
     @cached_property
     def plugins(self) -> Plugins:
         """The plugins that are installed and switched on."""
@@ -359,6 +364,22 @@ class Messenger:
         view = self._current()
         return self._store.thread(self._store.resolve(message_id, view), view)
 
+    def carry_out(self) -> MessageList:
+        """Do what the queue's text asks for, as every other method does before its own work.
+
+        Messages that were typed in are adopted; those that a hand-written status or their `expires` ends are closed.
+
+        Returns:
+            The messages as they then are; one that was adopted and closed stands there twice.
+        """
+        from bmad_messenger.transactions import adopt
+
+        done = adopt(self._store, self.types.default_priority) if self._store.view().incomplete else []
+        self._tell("after_send", done)
+        for status, ids in inbox.ended(self._store.view(), messages.now()).items():
+            done += self._close(ids, status, None)
+        return done
+
     def sync(self, *, restore: bool = False, rebuild: bool = False) -> Sequence[str]:
         """Settle queue and archive, and let plugins make good what they missed.
 
@@ -428,13 +449,8 @@ class Messenger:
         view = self._store.view()
         if not view.incomplete and not inbox.ended(view, messages.now()):
             return view
-        from bmad_messenger.transactions import adopt
-
         try:
-            if view.incomplete:
-                self._tell("after_send", adopt(self._store, self.types.default_priority))
-            for status, ids in inbox.ended(self._store.view(), messages.now()).items():
-                self._close(ids, status, None)
+            self.carry_out()
         except MessengerError as error:  # a reader goes on with what can be read
             self._report(error.problem._replace(severity="warning"))
         return self._store.view()
