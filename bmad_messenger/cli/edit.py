@@ -69,8 +69,8 @@ def _ask(problems: Sequence[Problem], choices: Sequence[Choice]) -> Choice:
         (warn if problem.severity == "warning" else complain)(problem)
     offer = ", ".join(f"[{choice.value[0]}]{choice.value[1:]}" for choice in choices)
     while True:
-        say(f"{offer}? ")
         try:
+            say(f"{offer}? ")
             answer = sys.stdin.readline()
         except KeyboardInterrupt:
             answer = ""

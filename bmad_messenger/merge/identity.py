@@ -153,15 +153,14 @@ def _rename_second(blocks: Blocks[ItemKey], reader: Reader, names: tuple[dict[st
     """Find the ids that both sides gave to a message of their own."""
     base, ours, theirs = (block.sections for block in blocks)
     taken = {name for block in blocks for name, _ in block.sections}
-    for key in sorted(ours.keys() & theirs.keys()):
+    for key in sorted(ours.keys() & theirs.keys() - base.keys()):
         name, number = key
-        if number or ours[key].text == theirs[key].text or (key in base and name not in names[0]):
+        if number or ours[key].text == theirs[key].text:
             continue
-        own, other = (reader.mapping(side[key].text, blocks[1].column) for side in (ours, theirs))
-        if own is None or other is None or is_same(own, other) or name in names[1] or name in names[2]:
-            continue
-        side = later_of(own, other)
-        names[1 + side][name] = longer_id(name, (own, other)[side], taken)
+        own, other = (reader.mapping(side[key].text, blocks[1].column) or {} for side in (ours, theirs))
+        if not is_same(own, other):
+            side = later_of(own, other)
+            names[1 + side][name] = longer_id(name, (own, other)[side], taken)
 
 
 def _with_names(block: Block[ItemKey], names: Mapping[str, str], base: Block[ItemKey]) -> Block[ItemKey]:

@@ -57,8 +57,7 @@ def joined(blocks: Blocks[K], order: Sequence[K], outcomes: Mapping[K, Outcome],
     base, ours, theirs = blocks
     margin = " " * ours.column
     opening, carried = _opening(blocks)
-    gaps = _Gaps(blocks, spacing)
-    once = _Once(blocks)
+    gaps, once = _Gaps(blocks, spacing), _Once(blocks)
     pieces: list[str | Conflict] = []
     previous: K | None = None
     for key in order:
@@ -67,26 +66,28 @@ def joined(blocks: Blocks[K], order: Sequence[K], outcomes: Mapping[K, Outcome],
         if outcome.pieces is None:
             carried += _left_behind(sections)
             continue
-        lead = once.passing("".join((*carried, _lead(sections))))
-        carried = []
-        if previous is None and opening == "-":
-            if lead or isinstance(outcome.pieces[0], Conflict):  # which are to stand within the message
-                pieces.append(f"-\n{lead}")
-                pieces += with_prefix(outcome.pieces, margin)
-            else:
-                pieces += with_prefix(outcome.pieces, f"-{margin[ours.margin + 1 :]}")
+        above = once.passing("".join((*carried, _lead(sections))))
+        gap = "" if _keeps_blanks(outcomes, previous) else gaps.between(previous, key)
+        if previous is None:
+            pieces += _opened(opening, gap + above, outcome.pieces, ours)
         else:
-            if previous is None:
-                pieces.append(opening)
-            gap = "" if _keeps_blanks(outcomes, previous) else gaps.between(previous, key)
-            pieces.append(gap + (lead if previous is None else _outdented(lead, margin)))
-            pieces += with_prefix(outcome.pieces, margin)
-        previous = key
+            pieces += (gap + _outdented(above, margin), *with_prefix(outcome.pieces, margin))
+        carried, previous = [], key
     if previous is None:
         pieces.append(opening)
     tail = once.passing("".join((*carried, united(base.tail, ours.tail, theirs.tail))))
     pieces.append(tail if previous is None else _outdented(tail, margin))
     return tuple(pieces)
+
+
+def _opened(opening: str, above: str, first: Pieces, block: Block[K]) -> Pieces:
+    """The opening and the first section, which stands behind a dash if nothing is to stand between the two."""
+    margin = " " * block.column
+    if opening != "-":
+        return f"{opening}{above}", *with_prefix(first, margin)
+    if above or isinstance(first[0], Conflict):
+        return f"-\n{above}", *with_prefix(first, margin)
+    return with_prefix(first, f"-{margin[block.margin + 1 :]}")
 
 
 def _opening(blocks: Blocks[K]) -> tuple[str, list[str]]:

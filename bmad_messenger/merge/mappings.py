@@ -140,6 +140,5 @@ def _present(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _rank(key: str) -> tuple[int, str]:
-    """Sorts a message's keys as the tool writes them, and the project's own ones before the payload."""
-    place = KEY_ORDER.index(key) if key in KEY_ORDER else len(KEY_ORDER) - 1
-    return 2 * place - (key not in KEY_ORDER), key
+    """Sorts a message's keys as the tool writes them, and the project's own ones last."""
+    return KEY_ORDER.index(key) if key in KEY_ORDER else len(KEY_ORDER), key

@@ -42,9 +42,9 @@ class Texts:
         marks = [text.startswith(BOM) for text in (base, ours, theirs)]
         texts = [text.removeprefix(BOM) for text in (_CONFLICT.sub("", base), ours, theirs)]
         line_end = "\n"
-        if "\r" in "".join(texts) and all(_is_even(text) for text in texts):
+        if all(_is_even(text) for text in texts):
             before, own, other = (_line_end(text) for text in texts)
-            line_end = chosen(before, own or other or before, other or own or before)
+            line_end = chosen(before, own or other or "\n", other or own or "\n")
             texts = [text.replace("\r\n", "\n") for text in texts]
         base, ours, theirs = (text if not text or text.endswith("\n") else f"{text}\n" for text in texts)
         return cls(base, ours, theirs, line_end, chosen(*marks))

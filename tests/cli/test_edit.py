@@ -27,7 +27,7 @@ def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Pat
     def make(*times: str, name: str = "editor") -> Path:
         program = tmp_path / name
         steps = "".join(
-            f"if number == {number}:\n{''.join(f'    {line}{chr(10)}' for line in lines.splitlines())}"
+            f"if number == {number}:\n{''.join(f'    {line}{chr(10)}' for line in (lines or 'pass').splitlines())}"
             for number, lines in enumerate(times)
         )
         program.write_text(
@@ -257,7 +257,7 @@ def test_control_c_is_the_editors_own(cli: Cli, sent: str, editor: Callable[...,
 
 @pytest.mark.skipif(not os.path.exists("/usr/bin/vim"), reason="vim is not installed")
 def test_vim_itself_edits(cli: Cli, sent: str, project: Path) -> None:
-    terminal = Terminal(EDIT, EDITOR="/usr/bin/vim -u NONE -i NONE", VISUAL="")
+    terminal = Terminal(EDIT, columns=300, EDITOR="/usr/bin/vim -u NONE -i NONE", VISUAL="")
     terminal.wait_for("JWT or cookies?")
     terminal.type(":%s/JWT or cookies?/JWT?/\r:wq\r")
 

@@ -64,13 +64,13 @@ class Clone:
 def empty_remote(folder: Path) -> Path:
     """A bare repository without a commit."""
     folder.mkdir(parents=True)
-    git(folder, "init", "--quiet", "--bare", "--initial-branch=main")
+    git(folder, "init", "--quiet", "--bare", "--initial-branch=main", "--template=")
     return folder
 
 
 def clone_of(remote: Path, folder: Path, within: str = ".") -> Clone:
     """A clone of a remote."""
-    git(remote, "clone", "--quiet", str(remote), str(folder))
+    git(remote, "clone", "--quiet", "--template=", str(remote), str(folder))
     return Clone(folder, within)
 
 

@@ -50,13 +50,13 @@ def test_readers_are_united_each_with_the_earlier_time() -> None:
     assert merged({}, ours, theirs)["read_by"] == {"dev": EARLY, "pm": EARLY, "sm": LATE}
 
 
-@pytest.mark.parametrize("to_agents", [["dev", "tea"], "all"])
+@pytest.mark.parametrize("to_agents", [["dev", "tea", "sm"], "all"])
 def test_message_to_several_is_read_once_its_last_recipient_has_read_it(to_agents: object) -> None:
-    base = {"to_agents": to_agents}
-    ours, theirs = ({**base, "read_by": {agent: EARLY}} for agent in ("dev", "tea"))
+    base = {"to_agents": to_agents, "read_by": {"sm": EARLY}}
+    ours, theirs = ({**base, "read_by": {"sm": EARLY, agent: EARLY}} for agent in ("dev", "tea"))
 
-    assert merged(base, ours, theirs, roster=("pm", "dev", "tea"))["status"] == "read"
-    assert merged(base, ours, theirs, roster=("pm", "dev", "tea", "sm"))["status"] == (
+    assert merged(base, ours, theirs, roster=("pm", "dev", "tea", "sm"))["status"] == "read"
+    assert merged(base, ours, theirs, roster=("pm", "dev", "tea", "sm", "user"))["status"] == (
         "pending" if to_agents == "all" else "read"
     )
 

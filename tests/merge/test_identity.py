@@ -111,7 +111,10 @@ def test_third_clone_that_knows_the_second_by_its_old_id_changes_the_right_one()
 def test_third_clone_that_closed_the_second_does_not_bring_it_back() -> None:
     settled = merge_queues("", text([FIRST]), text([SECOND])).text
 
-    assert [*by_id(merge_queues(text([SECOND]), settled, "messages: []\n# x\n").text)] == [IDS[1]]
+    result = merge_queues(text([SECOND]), settled, "messages: []\n# x\n")
+
+    assert [*by_id(result.text)] == [IDS[1]]
+    assert result.notes == ()
 
 
 @pytest.mark.parametrize("closed", [False, True])

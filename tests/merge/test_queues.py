@@ -7,7 +7,7 @@ import pytest
 from bmad_messenger.errors import DamagedError
 from bmad_messenger.merge import merge_queues
 from bmad_messenger.yaml.parse import parse
-from tests.merge.written import File, Item, message
+from tests.merge.written import IDS, File, Item, message
 
 ONE, TWO, THREE = (Item(message(number)) for number in (1, 2, 3))
 BASE = File((ONE, TWO)).text()
@@ -173,13 +173,21 @@ def test_message_adopted_on_one_side_is_not_kept_twice() -> None:
     assert merge(typed, adopted, typed.replace("hello 1", "hi")) == adopted.replace("hello 1", "hi")
 
 
+def test_second_message_with_one_id_on_a_side_is_kept() -> None:
+    ours, theirs = (File((ONE, Item({**TWO.fields, "message_id": IDS[1], "note": note}))).text() for note in "ab")
+
+    result = merge_queues(BASE, ours, theirs)
+
+    assert result.text.count("message_id") == 2
+    assert [problem.message.split(" was ")[0] for problem in result.conflicts] == [f"{IDS[1]}: note"]
+
+
 def test_message_that_one_side_broke_is_kept_beside_the_others() -> None:
     ours, theirs = BASE.replace('from: "pm"', 'from: "pm', 1), BASE.replace("hello 1", "hi")
 
     result = merge_queues(BASE, ours, theirs)
 
-    assert 'from: "pm\n' in result.text
-    assert "hi" in result.text
+    assert [result.text.count(part) for part in ('from: "pm\n', '"hi"', "0001", "0002")] == [1, 1, 2, 1]
 
 
 @pytest.mark.parametrize(

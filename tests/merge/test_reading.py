@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bmad_messenger.errors import DamagedError, InvalidError
@@ -39,6 +39,7 @@ LINE = st.sampled_from(
 @given(
     st.lists(LINE, max_size=12), st.sampled_from(("messages:", "# x\nmessages:", "x: '\nmessages:\n  - y'\nmessages:"))
 )
+@example(["x: '"], "x: '\nmessages:\n  - y'\nmessages:")
 def test_messages_are_where_a_parser_finds_them(lines: list[str], start: str) -> None:
     text = "\n".join((start, *lines, ""))
     try:
