@@ -209,9 +209,8 @@ class Messenger:
         they are in safe hands. One that goes to several agents is not leased: each has its own copy.
         """
         if not 0 < seconds <= _LONGEST_LEASE:
-            raise UsageError(
-                f"a lease can't last {seconds:g} seconds", hint="give the time that the work takes, at most a year"
-            )
+            hint = "give the time that the work takes, at most a year"
+            raise UsageError(f"a lease can't last {seconds:g} seconds", hint=hint)
         wanted = self._wanted(agent, type_filter, priority, limit)
         if not self._waiting(wanted):
             return []

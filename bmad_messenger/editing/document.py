@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from functools import lru_cache
 
 from bmad_messenger.errors import DamagedError, InvalidError, NotFoundError
 from bmad_messenger.message import Message
@@ -53,7 +54,8 @@ def put_back(store: Store, view: QueueView, message_id: str, text: str) -> str:
     return whole
 
 
-def texts_of(text: str) -> dict[str, str]:
+@lru_cache(maxsize=8)
+def texts_of(text: str) -> Mapping[str, str]:
     """The texts of a queue's messages, by id; of one that can't be read, the id that its text shows.
 
     Raises:

@@ -62,14 +62,17 @@ class Draft:
             NotFoundError: where there is none, or it is not known what it began with.
         """
         names = (Path.cwd() / path, project.root / path, project.folder / FOLDER / path)
-        path = next((name for name in names if name.is_file()), path)
-        found = _NAME.fullmatch(path.name)
-        text = _read(project, path) if found else None
-        base = _read(project, _base_path(path)) if text is not None else None
+        left = next((name for name in names if name.is_file()), path)
+        found = _NAME.fullmatch(left.name)
+        base = _read(project, _base_path(left)) if found else None
         if found is None or base is None:
             hint = f"`bmad-messenger edit` tells which there are in {project.name(project.folder / FOLDER)}"
-            raise NotFoundError(f"{project.name(path)} is no draft of an edit", hint=hint)
-        return cls(project, path, base, None if found[1] == _QUEUE else found[1])
+            raise NotFoundError(f"{project.name(left)} is no draft of an edit", hint=hint)
+        own = _free_path(left.parent, f"{found[1]}.{os.getpid()}")
+        with refusals("write", project.name(left)):  # under our number, so that nobody else goes on with it too
+            os.rename(_base_path(left), _base_path(own))
+            os.rename(left, own)
+        return cls(project, own, base, None if found[1] == _QUEUE else found[1])
 
     @property
     def name(self) -> str:
@@ -108,6 +111,12 @@ class Draft:
         self._publish(_base_path(self.path), base)
         return Draft(self.project, self.path, base, self.message_id)
 
+    def leave(self, items: Sequence[str]) -> None:
+        """Keep nothing but these messages in the file, to be looked at; it can't be gone on with."""
+        self._publish(self.path, "".join((f"{_NOTE} Closed before this was saved.\nmessages:\n", *items)))
+        with suppress(FileNotFoundError):
+            _base_path(self.path).unlink()
+
     def remove(self) -> None:
         """Delete it."""
         for path in (self.path, _base_path(self.path)):
@@ -138,8 +147,8 @@ def left_drafts(project: Project) -> list[Path]:
         names = sorted(os.listdir(project.folder / FOLDER))
     except OSError:
         return []
-    found = ((name, _NAME.fullmatch(name)) for name in names)
-    return [project.folder / FOLDER / name for name, match in found if match and not is_running(int(match[4]))]
+    found = ((project.folder / FOLDER / name, _NAME.fullmatch(name)) for name in names)
+    return [path for path, match in found if match and _base_path(path).name in names and not is_running(int(match[4]))]
 
 
 def _make_private(folder: Path) -> None:

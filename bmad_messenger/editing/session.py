@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
@@ -19,6 +20,7 @@ from bmad_messenger.messenger import Messenger
 from bmad_messenger.queue.file import Change, Snapshot
 from bmad_messenger.queue.view import checked_view
 from bmad_messenger.store import OWN_ID
+from bmad_messenger.yaml.parse import Document
 
 NOTE: Final = "deleted while editing"
 _LABELS: Final = ("in the queue now", "in your copy")
@@ -108,6 +110,7 @@ class _Session:
         self.line: int | None = None
         self.notes: list[str] = []
         self.drafts: list[Path] = []
+        self._sound: set[str] = set()
 
     def run(self, name: str | None, left: Path | None) -> Outcome:
         draft = self._begun(name) if left is None else Draft.again(self.messenger.project, left)
@@ -166,7 +169,7 @@ class _Session:
     def _errors(self, draft: Draft, text: str) -> tuple[Sequence[Problem], bool]:
         """What is wrong with a text, and whether the queue can live with it: each message that is well still works."""
         try:
-            view = checked_view(text, draft.name, self.store.check)
+            view = checked_view(text, draft.name, self._check)
             view.queue.require_block()
         except DamagedError as error:
             return [error.problem], False
@@ -175,6 +178,14 @@ class _Session:
             return [Problem(f"{draft.message_id} has lost its id", hint, draft.name, 1, 1)], False
         errors = [problem for problem in view.problems if problem.severity == "error"]
         return errors, all(problem.code != ConflictError.code for problem in errors)
+
+    def _check(self, document: Document, path: str | None) -> tuple[Problem, ...]:
+        """Judge one message as a command does; one that was found sound before is not judged again."""
+        key = json.dumps(document.value)
+        problems = () if key in self._sound else self.store.check(document, path)
+        if not problems:
+            self._sound.add(key)
+        return problems
 
     def _deleted(self, draft: Draft, text: str) -> list[str]:
         """The ids of the messages that the draft began with, that are not in the text, and that the queue still has."""
@@ -214,9 +225,10 @@ class _Session:
         late: Late = {}
         if draft.message_id is None or draft.message_id not in gone:
             notes, late = self.store.queue.update(lambda snapshot: self._change(snapshot, draft, text))
+        self._leave(draft, text, late)  # at once: a draft that is saved must not be gone on with
+        if gone:
             closed += self._cancelled([one for one in gone if one not in {message.message_id for message in closed}])
         done = self._carried_out()
-        self._keep(draft, late)
         before, after = _texts(draft.base), texts_of(text)
         view = self.store.view()
         pasted = [index for one in after if one not in before and (index := view.find(one)) is not None]
@@ -231,8 +243,8 @@ class _Session:
 
     def _rebased(self, draft: Draft, conflict: _Conflicted) -> Draft:
         """The draft with the conflicts in its text, which now counts as begun with what the queue holds."""
-        self._keep(draft, conflict.late)
         if conflict.late:
+            self._leave(draft, draft.read(), conflict.late)
             draft = Draft.new(self.messenger.project, conflict.now, draft.message_id)
         draft = draft.based_on(conflict.now)
         try:
@@ -243,11 +255,12 @@ class _Session:
             raise
         return draft
 
-    def _keep(self, draft: Draft, late: Late) -> None:
-        """Keep a draft that has what came too late, and say so; delete any other whose text was saved."""
+    def _leave(self, draft: Draft, text: str, late: Late) -> None:
+        """Delete the draft, whose text is saved; but for what came too late, which stays in its file."""
         if not late:
             draft.remove()
             return
+        draft.leave([item for one, item in texts_of(text).items() if one in late])
         self.drafts.append(draft.path)
         for message_id, status in late.items():
             self.notes.append(f"{message_id} is {status.value} since: what you changed in it is only in {draft.name}")
@@ -306,7 +319,7 @@ class _Session:
             return []
 
 
-def _texts(text: str) -> dict[str, str]:
+def _texts(text: str) -> Mapping[str, str]:
     """The texts of a queue's messages by id; where their borders can't be told, the ids alone."""
     try:
         return texts_of(text)

@@ -138,7 +138,7 @@ def _lease(side: Mapped) -> tuple[Any, ...]:
 def _was_read_by_all(base: Mapped, ours: Mapped, theirs: Mapped, roster: Collection[str]) -> bool:
     """Whether every recipient of a message to several has read it, some on one side, some on the other."""
     recipients = ours.get("to_agents")
-    if recipients is None or recipients != theirs.get("to_agents"):
+    if recipients != theirs.get("to_agents"):
         return False
     if recipients == ALL:
         recipients = [agent for agent in roster if agent != ours.get("from")]

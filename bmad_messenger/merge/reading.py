@@ -141,12 +141,12 @@ def _line_end(text: str) -> str:
     return "\r\n" if "\r" in text else "\n" if "\n" in text else ""
 
 
-def _mapping(text: str) -> dict[str, Any] | None:
+def _mapping(item: str) -> dict[str, Any] | None:
     try:
-        items = parse(text)
+        value = parse(item)[0]
     except InvalidError:
         return None
-    return items[0] if isinstance(items, list) and len(items) == 1 and isinstance(items[0], dict) else None
+    return value if isinstance(value, dict) else None
 
 
 def _borders(text: str, path: str | None) -> QueueText:

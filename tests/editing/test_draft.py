@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from bmad_messenger import DamagedError, InvalidError, Messenger, NotFoundError
-from bmad_messenger.editing import Choice, left_drafts
-from tests.editing.person import TYPED, Person, adding, kept, meanwhile, read, replacing, send
+from bmad_messenger.editing import left_drafts
+from tests.editing.person import TYPED, Person, adding, kept, meanwhile, read, replacing, send, texts
 
 
 def test_the_copy_says_what_it_is_and_where_its_schema_is_and_that_is_not_kept(messenger: Messenger) -> None:
@@ -68,19 +68,48 @@ def test_a_draft_is_found_from_any_folder(
     send(messenger)
     with pytest.raises(InvalidError) as caught:
         Person(replacing('type: "notify"', 'type: "notfy"')).edits(messenger)
-    draft = kept(caught, messenger)
     monkeypatch.chdir(tmp_path)
-    for name in (Path(draft.name), Path(messenger.project.name(draft)), draft):
-        person = Person(lambda text: text, answers=[Choice.KEEP])
-        with pytest.raises(InvalidError):
-            person.edits(messenger, draft=name)
+    for name_of in (lambda draft: Path(draft.name), messenger.project.name, lambda draft: draft):
+        name = Path(name_of(kept(caught, messenger)))
+        with pytest.raises(InvalidError) as caught:
+            Person(lambda text: text).edits(messenger, draft=name)
+
+
+def test_a_draft_is_gone_on_with_by_one_alone(messenger: Messenger) -> None:
+    with pytest.raises(InvalidError) as caught:
+        Person(adding(TYPED.replace("notify", "notfy"))).edits(messenger)
+    draft = kept(caught, messenger)
+
+    def again() -> None:
+        with pytest.raises(NotFoundError, match="is no draft"):
+            Person().edits(messenger, draft=draft)
+
+    Person(meanwhile(again, replacing("notfy", "notify"))).edits(messenger, draft=draft)
+
+    assert texts(messenger) == ["typed"]
 
 
 def test_a_draft_that_somebody_is_editing_is_not_left(messenger: Messenger) -> None:
     folder = messenger.project.folder / ".drafts"
     seen: list[Path] = []
     Person(meanwhile(lambda: seen.extend(left_drafts(messenger.project)))).edits(messenger)
-    (folder / "message-queue.999999999.yaml").write_text("")
+    for name in ("message-queue.999999999.yaml", "message-queue.999999999.base", "message-queue.999999998.yaml"):
+        (folder / name).write_text("")
 
     assert seen == []
     assert left_drafts(messenger.project) == [folder / "message-queue.999999999.yaml"]
+
+
+def test_what_came_too_late_can_be_looked_at_and_not_be_saved(messenger: Messenger) -> None:
+    closed = send(messenger, "one")
+    step = meanwhile(
+        lambda: messenger.close(closed.message_id), lambda text: adding(TYPED)(text.replace("one", "mine"))
+    )
+    (draft,) = Person(step).edits(messenger).drafts
+
+    assert "mine" in draft.read_text()
+    assert "typed" not in draft.read_text()
+    assert left_drafts(messenger.project) == []
+    with pytest.raises(NotFoundError):
+        Person().edits(messenger, draft=draft)
+    assert texts(messenger) == ["typed"]

@@ -162,3 +162,12 @@ def test_one_message_may_come_back_indented_otherwise(messenger: Messenger) -> N
 
     assert texts(messenger) == ["first", "two"]
     assert messenger.validate() == []
+
+
+@pytest.mark.parametrize("status", ["wrong", "[a, list]", "!!tag x"])
+def test_a_status_that_there_is_not_can_be_mended(messenger: Messenger, status: str) -> None:
+    sent = send(messenger, "one")
+    messenger.project.queue.write_text(read(messenger).replace('"pending"', status))
+    Person(replacing(status, "pending")).edits(messenger, sent.message_id)
+
+    assert texts(messenger) == ["one"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +21,9 @@ from bmad_messenger.git.install import install
 from bmad_messenger.git.syncing import sync
 from bmad_messenger.message import format_time
 from tests.git import hand_edits
-from tests.git.clones import MESSENGER, Clone, clone_of, empty_remote, first_clone_of
+from tests.git.clones import Clone, clone_of, empty_remote, first_clone_of
+from tests.git.histories import faults_of_history, seen_in
+from tests.git.real_git import git
 
 AGENTS: Final = (
     ("pm", "architect", "dev", "user"),
@@ -132,6 +135,37 @@ class Simulation:
             if heads == [player.clone.head() for player in self.players]:
                 return
         self.faults.append("the clones don't come to rest")
+
+    def check(self) -> None:
+        """Look for faults in what came of it."""
+        heads = {player.clone.head() for player in self.players} | {git(self.remote, "rev-parse", "main").strip()}
+        if len(heads) > 1:
+            self.faults.append("the clones and the remote are not at one commit")
+        for player in self.players:
+            found = [*self._faults_of_files(player.clone), *faults_of_history(player.clone.folder)]
+            self.faults += [f"{player.name}: {fault}" for fault in found]
+
+    def _faults_of_files(self, clone: Clone) -> Iterator[str]:
+        if not clone.is_clean():
+            yield f"git status: {clone.git('status', '--porcelain')}"
+        project = clone.project
+        for problem in clone.messenger.validate():
+            if problem.severity == "error" or problem.code in ("missing", "closed"):
+                yield str(problem)
+        queued = seen_in(project.queue.read_bytes().decode())
+        archived = [seen for path in project.archive.rglob("*.yaml") for seen in seen_in(path.read_bytes().decode())]
+        closed = [seen for seen in archived if not seen.is_open]
+        for word, sent in self.sent.items():
+            places = [seen for seen in (*queued, *closed) if seen.word == word]
+            records = [seen for seen in archived if seen.word == word]
+            if len(places) != 1 or len(records) != 1:
+                yield f"{word} is there {len(places)} times, and {len(records)} times in the archive"
+            elif sent.answers is not None:
+                answered = [seen.message_id for seen in archived if seen.word == sent.answers]
+                if places[0].reply_to not in answered:
+                    yield f"{word} answers {places[0].reply_to} instead of {answered}"
+        ids = Counter(seen.message_id for seen in archived)
+        yield from (f"{count} messages are called {one}" for one, count in ids.items() if count > 1)
 
     # What agents do.
 
@@ -313,8 +347,8 @@ class Simulation:
         try:
             self._note(*sync(player.clone.project).actions)
         except InvalidError as error:
-            self._note(str(error))
-            if "both sides changed" not in str(error):
+            self._note(str(error), *(problem.message for problem in error.problems))
+            if "can't merge" not in str(error) and "both sides changed" not in str(error):
                 raise
             self._integrate(player, "pull", "--quiet", "--no-edit", "--no-rebase", "origin", "main", gives_up=False)
             self._note(*sync(player.clone.project).actions)

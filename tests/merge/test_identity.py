@@ -117,6 +117,15 @@ def test_third_clone_that_closed_the_second_does_not_bring_it_back() -> None:
     assert result.notes == ()
 
 
+def test_longer_id_of_a_message_that_cannot_be_read_is_no_matter() -> None:
+    broken = text([SECOND]).replace('message: "second"', 'message: "second')
+    longer = {**message(2), "message_id": f"{IDS[1]}abcd"}
+
+    merged = merge_queues(broken, broken + "# x\n", text([FIRST, longer])).text
+
+    assert [*by_id(merged)] == [IDS[1], longer["message_id"]]
+
+
 @pytest.mark.parametrize("closed", [False, True])
 def test_archive_keeps_both_under_the_ids_that_the_queue_gives_them(closed: bool) -> None:
     second = {**SECOND, **({"status": "done", "closed": TIMES[2]} if closed else {})}

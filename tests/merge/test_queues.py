@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bmad_messenger.errors import DamagedError
-from bmad_messenger.merge import merge_queues
+from bmad_messenger.merge import merge_queues, queues
+from bmad_messenger.merge.joining import joined
 from bmad_messenger.yaml.parse import parse
 from tests.merge.written import IDS, File, Item, message
 
@@ -83,6 +84,18 @@ def test_deleted_message_that_the_other_side_changed_is_kept(change: dict[str, o
     assert result.notes == ("kept MSG-20250115-0001: ours took it out, theirs changed it",)
 
 
+def test_closed_message_that_the_other_side_wrote_in_another_way_is_gone() -> None:
+    base = File((Item({**message(1), "status": "done"}), TWO)).text()
+
+    assert order_of(merge(base, base.replace('"done"', "done"), File((TWO,)).text())) == ["0002"]
+
+
+def test_deleted_message_that_the_other_side_broke_is_kept() -> None:
+    ours = BASE.replace('message: "hello 1"', 'message: "hello 1')
+
+    assert merge(BASE, ours, File((TWO,)).text()) == ours
+
+
 def test_new_comment_in_a_message_that_the_other_side_closed_is_kept() -> None:
     theirs = BASE.replace('type: "notify"', 'type: "notify" # remember', 1)
 
@@ -102,6 +115,24 @@ def test_comment_at_the_end_is_not_repeated_above_what_each_side_appended() -> N
     ours, theirs = (f"{base}\n{File((item,)).text().partition(chr(10))[2]}" for item in (THREE, Item(message(4))))
 
     assert merge(base, ours, theirs).count("# the end") == 1
+
+
+def test_comment_that_one_side_took_out_stays_out() -> None:
+    base, ours, theirs = (File((Item(ONE.fields, lead=lead), TWO)).text() for lead in (("a",), (), ("a", "b")))
+
+    assert merge(base, ours, theirs) == File((Item(ONE.fields, lead=("b",)), TWO)).text()
+
+
+def test_comment_below_an_empty_list_does_not_become_a_messages_own() -> None:
+    merged = merge("messages: []\n", File((ONE,)).text(), "messages: []\n        # the end\n")
+
+    assert merged == f"{File((ONE,)).text()}  # the end\n"
+
+
+def test_blank_lines_at_the_end_stay() -> None:
+    ours, theirs = (f"{BASE.replace(f'hello {number}', 'hi')}\n\n" for number in (1, 2))
+
+    assert merge(f"{BASE}\n\n", ours, theirs).endswith('"hi"\n\n\n')
 
 
 def test_comments_that_both_sides_added_are_all_kept() -> None:
@@ -136,6 +167,14 @@ def test_line_ends_are_those_of_the_side_that_changed_them() -> None:
     ours, theirs = File((ONE, TWO), line_end="\r\n").text(), BASE.replace("hello 1", "hi")
 
     assert merge(BASE, ours, theirs) == theirs.replace("\n", "\r\n")
+
+
+def test_line_ends_are_those_that_there_are_where_one_side_is_empty() -> None:
+    base = BASE.replace("\n", "\r\n")
+
+    merged = merge_queues(base, "", base.replace('"low"', '"high"', 1)).text
+
+    assert merged.count("\r\n") == merged.count("\n") > 1
 
 
 def test_lines_that_end_in_two_ways_stay_as_they_are() -> None:
@@ -218,6 +257,14 @@ def test_conflict_in_the_base_counts_as_absent_and_the_rest_of_it_does_not() -> 
     ours, theirs = BASE.replace("hello 1", "hi"), File((ONE,)).text()
 
     assert merge(base, ours, theirs) == File((ONE,)).text().replace("hello 1", "hi")
+
+
+def test_merged_text_that_does_not_hold_what_it_should_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = BASE.replace("hello 1", "hi"), BASE.replace('"low"', '"high"')
+    monkeypatch.setattr(queues, "joined", lambda *arguments, **options: joined(*arguments, **options)[:-3])
+
+    with pytest.raises(DamagedError, match=r"q\.yaml: the two sides"):
+        merge_queues(BASE, ours, theirs, path="q.yaml")
 
 
 def merge(base: str, ours: str, theirs: str) -> str:

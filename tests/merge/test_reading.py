@@ -103,6 +103,7 @@ def test_queue_without_messages_has_a_list_all_the_same(text: str) -> None:
         ("x: 1\nx: 2\nmessages:\n  - a: 1\n", 2),
         ("messages: [\n  ]\n", 1),
         ("? messages\n: - a: 1\n", 2),
+        ("? x\n: 1\nmessages:\n  - a: 1\n", 3),
     ],
 )
 def test_file_that_cannot_be_cut_is_refused_with_its_place(text: str, line: int) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bmad_messenger.errors import DamagedError, InvalidError
-from bmad_messenger.merge import merge_records
+from bmad_messenger.merge import mappings, merge_records
+from bmad_messenger.merge.joining import joined
 from bmad_messenger.yaml.render import render_mapping
 from tests.merge.written import message
 
@@ -42,6 +43,13 @@ def test_other_id_in_the_file_is_a_conflict() -> None:
 
     assert [problem.message.split(" was ")[0] for problem in result.conflicts] == ["MSG-20250115-0001: message_id"]
     assert result.others == {}
+
+
+def test_merged_text_that_does_not_say_what_it_should_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mappings, "joined", lambda *arguments, **options: joined(*arguments, **options)[:-3])
+
+    with pytest.raises(DamagedError, match=r"a\.yaml: the two sides"):
+        merge_records(BASE, READ, DONE, path="a.yaml")
 
 
 @pytest.mark.parametrize(

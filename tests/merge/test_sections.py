@@ -22,6 +22,9 @@ b:
 
 d: "x
 # no comment"
+e: [
+  f
+]
 # end
 """
 
@@ -33,6 +36,7 @@ def test_comments_belong_to_what_stands_below_unless_they_are_deeper() -> None:
         ("", "# head\n\n", "a: 1 # one\n"),
         ("", "# b\n", "b:\n    c: |+\n      text\n\n  # of b\n"),
         ("", "# d\n\n", 'd: "x\n# no comment"\n'),
+        ("", "", "e: [\n  f\n]\n"),
     ]
     assert block.tail == "# end\n"
     assert joined(block) == RECORD
