@@ -13,8 +13,8 @@ from bmad_messenger.queue.text import scan
 from bmad_messenger.queue.view import QueueView
 from bmad_messenger.store import Store
 
-_WRITTEN: Final = ("type", "from_agent", "to_agent", "to_agents", "created", "payload")
-"""What the sender of a message wrote, and when."""
+_WRITTEN: Final = ("type", "from_agent", "to_agent", "to_agents", "created")
+"""What tells a message from another of its id: who sent it to whom, and when. What it says may be reworded by hand."""
 
 
 def settle(store: Store, *, restore: bool) -> list[str]:

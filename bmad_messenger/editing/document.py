@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from functools import lru_cache
+from typing import Any
 
 from bmad_messenger.errors import DamagedError, InvalidError, NotFoundError
 from bmad_messenger.message import Message
@@ -70,6 +71,11 @@ def texts_of(text: str) -> Mapping[str, str]:
         if isinstance(name, str):
             found.setdefault(name, item)
     return found
+
+
+def values_of(text: str) -> list[dict[str, Any]]:
+    """The keys and values of a queue's messages, of those that can be read; raises what `texts_of` does."""
+    return [mapping for mapping in _view(text).mappings or () if mapping is not None]
 
 
 def without(text: str, ids: Collection[str]) -> str:

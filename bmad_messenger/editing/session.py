@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Final
 
-from bmad_messenger.editing.document import put_back, taken_out, texts_of, with_again, without
+from bmad_messenger.editing.document import taken_out, texts_of, with_again
 from bmad_messenger.editing.draft import Draft
-from bmad_messenger.errors import ConflictError, DamagedError, InvalidError, MessengerError, NotFoundError, Problem
-from bmad_messenger.merge import Merged, merge_queues
+from bmad_messenger.editing.saving import Conflicted, Saved, added, cancelled, carried_out, merged, save, shown
+from bmad_messenger.errors import ConflictError, DamagedError, InvalidError, MessengerError, Problem
 from bmad_messenger.message import Message, Status
 from bmad_messenger.messenger import Messenger
-from bmad_messenger.queue.file import Change, Snapshot
 from bmad_messenger.queue.view import checked_view
-from bmad_messenger.store import OWN_ID
 from bmad_messenger.yaml.parse import Document
-
-NOTE: Final = "deleted while editing"
-_LABELS: Final = ("in the queue now", "in your copy")
 
 
 class Choice(Enum):
@@ -41,9 +35,6 @@ Editor = Callable[[Path, int | None], None]
 
 Ask = Callable[[Sequence[Problem], Sequence[Choice]], Choice]
 """Shows a person what is wrong, and returns what they choose to do about it."""
-
-Late = dict[str, Status]
-"""Messages that were closed, each in its way, while somebody edited them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +84,6 @@ def edit(
     return _Session(messenger, editor, ask).run(name, draft)
 
 
-class _Conflicted(Exception):
-    """Both sides changed one thing, each in its own way; `now` is what the queue holds, `late` what came too late."""
-
-    def __init__(self, now: str, merged: Merged, late: Late) -> None:
-        super().__init__()
-        self.now, self.merged, self.late = now, merged, late
-
-
 class _Session:
     """The edit of one copy; `line` is where the editor is to open it."""
 
@@ -124,7 +107,7 @@ class _Session:
                 outcome = self._judged_and_saved(draft, text)
                 if outcome is not None:
                     return outcome
-            except _Conflicted as conflict:
+            except Conflicted as conflict:
                 draft = self._rebased(draft, conflict)
             except MessengerError as error:
                 _tell_draft(error, draft)
@@ -190,7 +173,7 @@ class _Session:
     def _deleted(self, draft: Draft, text: str) -> list[str]:
         """The ids of the messages that the draft began with, that are not in the text, and that the queue still has."""
         after = texts_of(text)
-        gone = [message_id for message_id in _texts(draft.base) if message_id not in after]
+        gone = [message_id for message_id in shown(draft.base) if message_id not in after]
         if not gone:
             return []
         with suppress(DamagedError):  # then the text replaces a queue that held nobody knows what
@@ -218,44 +201,42 @@ class _Session:
 
     def _saved(self, draft: Draft, text: str, gone: Sequence[str]) -> Outcome:
         """Cancel what was deleted, and put the rest into the queue."""
-        if gone:
-            self._merged(self.store.queue.settled(), draft, text)  # a conflict has to show before anything is done
-        closed = self._cancelled(gone)
-        notes: tuple[str, ...] = ()
-        late: Late = {}
+        if gone:  # a conflict has to show before anything is done
+            merged(self.messenger, self.store.queue.settled(), draft, text)
+        closed = cancelled(self.messenger, gone)
+        saved = Saved()
         if draft.message_id is None or draft.message_id not in gone:
-            notes, late = self.store.queue.update(lambda snapshot: self._change(snapshot, draft, text))
-        self._leave(draft, text, late)  # at once: a draft that is saved must not be gone on with
-        if gone:
-            closed += self._cancelled([one for one in gone if one not in {message.message_id for message in closed}])
-        done = self._carried_out()
-        before, after = _texts(draft.base), texts_of(text)
-        view = self.store.view()
-        pasted = [index for one in after if one not in before and (index := view.find(one)) is not None]
+            saved = save(self.messenger, draft, text)
+        self._leave(draft, text, saved.late)  # at once: a draft that is saved must not be gone on with
+        left = {*gone} - {message.message_id for message in closed}
+        closed += cancelled(self.messenger, (one for one in gone if one in left))
+        done = carried_out(self.messenger)
+        before, after = shown(draft.base), texts_of(text)
+        changed = (one for one in before if one in after and before[one] != after[one])
         return Outcome(
             is_saved=True,
-            changed=tuple(one for one in before if one in after and before[one] != after[one] and one not in late),
-            added=(*(one for one in done if not one.status.is_closed), *map(view.message, pasted)),
+            changed=tuple(one for one in changed if one not in saved.late),
+            added=tuple(added(self.store, text, {*before, *(saved.ids - after.keys())})),
             closed=(*closed, *(one for one in done if one.status.is_closed)),
-            notes=(*self.notes, *notes),
+            notes=(*self.notes, *saved.notes),
             drafts=tuple(self.drafts),
         )
 
-    def _rebased(self, draft: Draft, conflict: _Conflicted) -> Draft:
+    def _rebased(self, draft: Draft, conflict: Conflicted) -> Draft:
         """The draft with the conflicts in its text, which now counts as begun with what the queue holds."""
         if conflict.late:
             self._leave(draft, draft.read(), conflict.late)
             draft = Draft.new(self.messenger.project, conflict.now, draft.message_id)
-        draft = draft.based_on(conflict.now)
         try:
             draft.write(conflict.merged.text)
+            draft = draft.based_on(conflict.now)  # last: an old text on a new base would take back what came meanwhile
             self._choose(draft, conflict.merged.text, conflict.merged.conflicts, (Choice.EDIT, Choice.KEEP))
         except MessengerError as error:
             _tell_draft(error, draft)
             raise
         return draft
 
-    def _leave(self, draft: Draft, text: str, late: Late) -> None:
+    def _leave(self, draft: Draft, text: str, late: Mapping[str, Status]) -> None:
         """Delete the draft, whose text is saved; but for what came too late, which stays in its file."""
         if not late:
             draft.remove()
@@ -264,67 +245,6 @@ class _Session:
         self.drafts.append(draft.path)
         for message_id, status in late.items():
             self.notes.append(f"{message_id} is {status.value} since: what you changed in it is only in {draft.name}")
-
-    def _cancelled(self, ids: Iterable[str]) -> list[Message]:
-        """Cancel those of these messages that are open and can be; returns them."""
-        closed: list[Message] = []
-        for message_id in ids:
-            with suppress(InvalidError, NotFoundError):  # invalid, closed meanwhile, or never sent
-                closed += self.messenger.close(message_id, status=Status.CANCELLED, note=NOTE)
-        return closed
-
-    def _change(self, snapshot: Snapshot, draft: Draft, text: str) -> Change[tuple[tuple[str, ...], Late]]:
-        whole, notes, late = self._merged(snapshot, draft, text)
-        return Change((notes, late), whole)
-
-    def _merged(self, snapshot: Snapshot, draft: Draft, text: str) -> tuple[str, tuple[str, ...], Late]:
-        """The queue with what was edited in it, what is to be said of that, and what came too late.
-
-        Raises:
-            _Conflicted: where both sides changed one thing.
-        """
-        message_id = draft.message_id
-        view = None if message_id is None else self.store.view(snapshot)
-        now = snapshot.text if view is None or message_id is None else taken_out(self.store, view, message_id)
-        closed = {} if now == draft.base else self._closed_meanwhile(draft.base, now)
-        theirs = without(text, closed) if closed else text
-        agents = self.messenger.config.agents
-        merged = merge_queues(draft.base, now, theirs, labels=_LABELS, path=draft.name, roster=agents)
-        before, after = _texts(draft.base), _texts(text)
-        late = {one: status for one, status in closed.items() if after.get(one, before[one]) != before[one]}
-        if merged.conflicts:
-            raise _Conflicted(now, merged, late)
-        if view is None or message_id is None:
-            return merged.text, merged.notes, late
-        return put_back(self.store, view, message_id, merged.text), merged.notes, late
-
-    def _closed_meanwhile(self, base: str, now: str) -> Late:
-        """The messages that were closed since the draft began, and how."""
-        here = _texts(now)
-        archived = ((one, self._archived(one)) for one in _texts(base) if one not in here)
-        return {one: message.status for one, message in archived if message is not None and message.status.is_closed}
-
-    def _archived(self, message_id: str) -> Message | None:
-        try:
-            return self.store.archive.read(message_id)
-        except MessengerError:  # `validate` tells what is wrong with it
-            return None
-
-    def _carried_out(self) -> list[Message]:
-        """What the text asks for by a message that was typed in or a status that was written, and is now done."""
-        try:
-            return self.messenger.carry_out()
-        except MessengerError as error:  # the edit is saved; the next command does it, or says the same
-            self.store.report(error.problem._replace(severity="warning"))
-            return []
-
-
-def _texts(text: str) -> Mapping[str, str]:
-    """The texts of a queue's messages by id; where their borders can't be told, the ids alone."""
-    try:
-        return texts_of(text)
-    except DamagedError:
-        return {found[1]: "" for found in OWN_ID.finditer(text)}
 
 
 def _tell_draft(error: MessengerError, draft: Draft) -> None:

@@ -21,8 +21,8 @@ from bmad_messenger.yaml.render import quote
 
 Mapped = Mapping[str, Any]
 
-_SENT: Final = ("type", "from", "to", "to_agents", "payload")
-"""What a message says from the moment it is sent; and when that was."""
+_SENT: Final = ("type", "from", "to", "to_agents")
+"""What stands in a message from the moment it is sent, and is not reworded by hand later, as its payload may be."""
 
 
 class Renamed(NamedTuple):
@@ -35,10 +35,13 @@ class Renamed(NamedTuple):
 
 def is_same(one: Mapped, other: Mapped) -> bool:
     """Whether two messages with one id are the same one: sent once, or twice under the same idempotency key."""
-    if any(canonical(one.get(key, ABSENT)) != canonical(other.get(key, ABSENT)) for key in _SENT):
+
+    def agree(*keys: str) -> bool:
+        return all(canonical(one.get(key, ABSENT)) == canonical(other.get(key, ABSENT)) for key in keys)
+
+    if not agree(*_SENT):
         return False
-    key = one.get("idempotency_key")
-    return _created(one) == _created(other) or (key is not None and key == other.get("idempotency_key"))
+    return _created(one) == _created(other) or ("idempotency_key" in one and agree("idempotency_key", "payload"))
 
 
 def later_of(ours: Mapped, theirs: Mapped) -> int:
@@ -57,7 +60,7 @@ def longer_id(message_id: str, message: Mapped, taken: Collection[str] = ()) -> 
 
 
 def digits(message: Mapped) -> str:
-    """Hex digits of what a message says."""
+    """Hex digits of what tells a message from others."""
     content = {key: message[key] for key in _SENT if key in message} | {"created": _created(message)}
     return hashlib.sha256(canonical(content).encode()).hexdigest()
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from bmad_messenger import InvalidError, LockTimeoutError, Messenger, Status
-from bmad_messenger.editing import Choice
+from bmad_messenger.editing import Choice, Draft
 from tests.editing.person import TYPED, Person, adding, drafts, kept, meanwhile, read, replacing, send, texts, without
 
 
@@ -81,6 +83,32 @@ def test_a_conflict_is_settled_in_the_editor(messenger: Messenger, again: bool) 
 
     assert texts(messenger) == ["mine", "two"]
     assert drafts(messenger) == []
+
+
+def test_a_kill_between_a_conflict_and_its_draft_takes_nothing_back(
+    messenger: Messenger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(messenger, "one")
+
+    def act() -> None:
+        Person(replacing('"one"', '"theirs"')).edits(messenger)
+        send(messenger, "two")
+        monkeypatch.setattr(Draft, "based_on", killed)
+
+    based_on = Draft.based_on
+
+    def killed(draft: Draft, base: str) -> None:
+        based_on(draft, base)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Person(meanwhile(act, replacing('"one"', '"mine"'))).edits(messenger)
+    monkeypatch.undo()
+    (draft,) = drafts(messenger)
+    with suppress(InvalidError):
+        Person(lambda text: text).edits(messenger, draft=draft)
+
+    assert texts(messenger) == ["theirs", "two"]
 
 
 def test_markers_that_are_left_in_are_not_saved(messenger: Messenger) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -52,12 +52,15 @@ def faults_of_history(folder: Path) -> Iterator[str]:
     """What went wrong between each commit that a clone's branches came by, and its parents."""
     states = states_of_history(folder)
     parents = _parents(folder)
+    twins = _twins(states.values())
     for child, state in states.items():
         for parent in parents[child]:
             before = states[parent]
             where = f"{parent[:9]}..{child[:9]}"
             for word in {*before.queue, *before.archive}:
-                if state.rank(word) < before.rank(word):
+                rank = state.rank(word)
+                # The record of a closed message that met another with its id is a file that waits for `git add`.
+                if rank < before.rank(word) and not (rank < 0 and word in twins):
                     yield f"{where}: {word} went back from {before.rank(word)} to {state.rank(word)}"
             for part in ("queue", "archive"):
                 old, new = getattr(before, part), getattr(state, part)
@@ -66,7 +69,6 @@ def faults_of_history(folder: Path) -> Iterator[str]:
                         lost = old[word].readers - new[word].readers
                         if lost:
                             yield f"{where}: {part} of {word} lost the readers {lost}"
-    return
 
 
 def states_of_history(folder: Path) -> dict[str, State]:
@@ -101,6 +103,15 @@ def states_of_history(folder: Path) -> dict[str, State]:
         state.archive = {seen.word: seen for seen in own.values()}
         states[child] = state
     return states
+
+
+def _twins(states: Iterable[State]) -> set[str]:
+    """The words of those messages whose ids another message had too."""
+    words: dict[str, set[str]] = {}
+    for state in states:
+        for seen in (*state.queue.values(), *state.archive.values()):
+            words.setdefault(seen.message_id, set()).add(seen.word)
+    return {word for some in words.values() if len(some) > 1 for word in some}
 
 
 def seen_in(text: str) -> list[Seen]:

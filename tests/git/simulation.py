@@ -323,8 +323,12 @@ class Simulation:
             self._resolve(player)
             self._git(player, "reset", "--quiet")
             self._git(player, "stash", "drop", "--quiet", check=True)
-        elif answer.code:  # something is in the way
-            self.commit(player)
+        elif answer.code:  # something is in the way, as another message with the same id
+            self._git(player, "add", "--all")
+            self._git(player, "commit", "--quiet", "--message", f"Work of {player.name}")
+            name = f"{player.name}-{len(self.log)}"
+            self._git(player, "stash", "branch", name, check=True)
+            player.branches.append(name)
         player.stashes = self._stashes(player)
 
     def fetch(self, player: Player) -> None:

@@ -43,7 +43,7 @@ def told_apart(base: Queue, ours: Queue, theirs: Queue) -> tuple[Queue, Queue]:
     sides = [dict(ours), dict(theirs)]
     for name in sorted({*ours} & {*theirs} - {*base}):
         contents = [
-            {key: side[name].get(key) for key in ("type", "from", "to", "to_agents", "created", "payload")}
+            {key: side[name].get(key) for key in ("type", "from", "to", "to_agents", "created")}
             for side in (ours, theirs)
         ]
         if contents[0] == contents[1]:

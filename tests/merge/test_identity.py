@@ -22,7 +22,7 @@ def test_the_earlier_one_keeps_its_id() -> None:
 
 
 def test_of_two_sent_at_once_the_same_one_keeps_its_id_in_every_clone() -> None:
-    ours, theirs = ({**FIRST, "payload": {"message": text}} for text in ("a", "b"))
+    ours, theirs = ({**FIRST, "from": agent, "payload": {"message": agent}} for agent in ("tea", "sm"))
 
     assert queue("", [ours], [theirs]) == queue("", [theirs], [ours])
     assert len(queue("", [ours], [theirs])) == 2
@@ -42,7 +42,14 @@ def test_id_that_is_taken_is_made_longer_still() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"status": "read"}, {"note": "x"}, {"read_by": {"dev": TIMES[0]}}, {"priority": "high"}]
+    "change",
+    [
+        {"status": "read"},
+        {"note": "x"},
+        {"read_by": {"dev": TIMES[0]}},
+        {"priority": "high"},
+        {"payload": {"message": "reworded"}},
+    ],
 )
 def test_longer_id_depends_on_nothing_that_changes_later(change: dict[str, Any]) -> None:
     assert renamed() in queue("", [FIRST], [{**SECOND, **change}])
@@ -52,6 +59,14 @@ def test_same_message_that_both_sides_changed_stays_one() -> None:
     result = merge_queues("", text([FIRST]), text([{**FIRST, "status": "read"}]))
 
     assert parse(result.text)["messages"] == [{**FIRST, "status": "read"}]
+
+
+def test_same_message_that_one_side_has_reworded_stays_one() -> None:
+    reworded = {**FIRST, "payload": {"message": "first of all"}}
+    result = merge_queues("", text([FIRST]), text([reworded]))
+
+    assert result.text.count("message_id") == 1
+    assert [one.message for one in result.conflicts]
 
 
 def test_message_sent_twice_under_one_key_stays_one() -> None:
