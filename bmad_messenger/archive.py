@@ -9,12 +9,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from bmad_messenger.errors import InvalidError, MessengerError
-from bmad_messenger.files import make_folder, publish, read_text, refusals, sweep
+from bmad_messenger.conflict import conflict_of
+from bmad_messenger.errors import ConflictError, InvalidError, MessengerError
+from bmad_messenger.files import leftovers, make_folder, publish, read_text, refusals, sweep
 from bmad_messenger.message import ID_PATTERN, KEY_ORDER, Message
 from bmad_messenger.yaml.parse import parse
 from bmad_messenger.yaml.render import render_mapping
 
+_PREFIX: Final = "MSG-"
 _SUFFIX: Final = ".yaml"
 _ABSENT: Final = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 _COLLECTIONS: Final = ("to_agents", "read_by", "payload")
@@ -67,13 +69,17 @@ class Archive:
         """The message, or None where it is not kept.
 
         Raises:
-            InvalidError, DamagedError: where its file is not this message any more.
+            InvalidError, DamagedError: where its file is not this message any more, or a merge left a conflict in it.
         """
         text = self.text(message_id)
-        if text is None:
-            return None
+        return None if text is None else self.message(message_id, text)
+
+    def message(self, message_id: str, text: str) -> Message:
+        """The message that the text of its file holds; raises what `read` does."""
         name = self.name_of(message_id)
-        message = _message(parse(text, path=name))
+        if conflict := conflict_of(text, name):
+            raise ConflictError.of((conflict,), "")
+        message = sound_message(parse(text, path=name))
         if message is None or message.message_id != message_id:
             found = "no message" if message is None else f"the message {message.message_id}"
             raise InvalidError(f"this file holds {found}", hint="bring it back from git, or delete it", path=name)
@@ -108,6 +114,23 @@ class Archive:
         with refusals("clear", self.name):
             return [path for month in self._entries(self.folder) for path in sweep(self.folder / month)]
 
+    def leftovers(self) -> list[Path]:
+        """What `sweep` would remove."""
+        with refusals("read", self.name):
+            return [path for month in self._entries(self.folder) for path in leftovers(self.folder / month)]
+
+    def misplaced(self) -> Iterator[Path]:
+        """The files that are called after a message and are not where, or not named as, its record would be."""
+        for entry in self._entries(self.folder):
+            if entry.startswith(_PREFIX):
+                yield self.folder / entry
+                continue
+            for name in self._entries(self.folder / entry):
+                found = ID_PATTERN.match(name)
+                path = self.folder / entry / name
+                if name.startswith(_PREFIX) and (found is None or path != self.path(found[0])):
+                    yield path
+
     def _entries(self, folder: Path) -> list[str]:
         with refusals("read", self.name), suppress(FileNotFoundError, NotADirectoryError):
             return sorted(os.listdir(folder))
@@ -125,8 +148,8 @@ def render_record(message: Message) -> str:
     return "\n".join(render_mapping(message.to_mapping(), 0)) + "\n"
 
 
-def _message(mapping: Any) -> Message | None:
-    """The message that a file holds, if it is one; anybody may have written the file."""
+def sound_message(mapping: Any) -> Message | None:
+    """The message under the file's keys, if it is one; anybody may have written the file."""
     try:
         message = Message.from_mapping(mapping)
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError):

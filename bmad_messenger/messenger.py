@@ -49,7 +49,7 @@ class Messenger:
         self.config, flavour = load_config(project)
         self._reported: set[Problem] = set()
         self._pass_on = report
-        self._store = Store(project, self.config, flavour, self._make_check, self._report)
+        self.store = Store(project, self.config, flavour, self._make_check, self._report)
 
     @classmethod
     def open(cls, path: Path | str | None = None, *, report: Callable[[Problem], None] | None = None) -> Messenger:
@@ -63,7 +63,7 @@ class Messenger:
     @property
     def archive(self) -> Archive:
         """The history."""
-        return self._store.archive
+        return self.store.archive
 
     @cached_property
     def plugins(self) -> Plugins:
@@ -167,7 +167,7 @@ class Messenger:
             from bmad_messenger.loop_guard import answering
 
             view, limit = self._current(), self.config.limits.thread_length
-            prepared = [answering(message, self._store, view, limit) for message in prepared]
+            prepared = [answering(message, self.store, view, limit) for message in prepared]
         for message in prepared:
             for problem in self._outbox.check(message, strict=strict):
                 self._report(problem)
@@ -209,15 +209,14 @@ class Messenger:
         they are in safe hands. One that goes to several agents is not leased: each has its own copy.
         """
         if not 0 < seconds <= _LONGEST_LEASE:
-            raise UsageError(
-                f"a lease can't last {seconds:g} seconds", hint="give the time that the work takes, at most a year"
-            )
+            hint = "give the time that the work takes, at most a year"
+            raise UsageError(f"a lease can't last {seconds:g} seconds", hint=hint)
         wanted = self._wanted(agent, type_filter, priority, limit)
         if not self._waiting(wanted):
             return []
         from bmad_messenger.transactions import lease
 
-        return lease(self._store, wanted, seconds)
+        return lease(self.store, wanted, seconds)
 
     def mark_read(self, agent: str, message_ids: Iterable[str]) -> MessageList:
         """Record that an agent has read these messages; returns them as they now are.
@@ -232,7 +231,7 @@ class Messenger:
         from bmad_messenger.transactions import mark_read
 
         roster = self.config.agents
-        marked = mark_read(self._store, self.config.require_agent(agent), list(message_ids), roster)
+        marked = mark_read(self.store, self.config.require_agent(agent), list(message_ids), roster)
         self._tell("after_read", marked.fresh, agent=agent)
         return marked.messages
 
@@ -257,8 +256,7 @@ class Messenger:
         with refusals("write", self.project.name(self.project.folder)):
             make_folder(self.project.folder)
         for _ in changes(self.project.folder, time.monotonic() + seconds):
-            found = self._waiting(wanted)
-            if found:
+            if found := self._waiting(wanted):
                 return found
         raise WaitTimeoutError(f"nothing came for {agent} in {seconds:.3g} s", hint="wait longer, or go on without")
 
@@ -319,7 +317,7 @@ class Messenger:
 
             note = plain_note(note, self.config.limits.payload_bytes)
         view = self._current()
-        return self._close([*dict.fromkeys(self._store.resolve(name, view) for name in message_ids)], status, note)
+        return self._close([*dict.fromkeys(self.store.resolve(name, view) for name in message_ids)], status, note)
 
     def list(
         self,
@@ -342,7 +340,7 @@ class Messenger:
         from bmad_messenger.listing import listed
 
         wanted: dict[str, Any] = {"type": type, "status": status, "priority": priority, "route": route}
-        return listed(self, self._store, self._current, agent=agent, **wanted)
+        return listed(self, self.store, self._current, agent=agent, **wanted)
 
     def get(self, message_id: str) -> Message:
         """The message with this id, or with an id that it begins or ends; from the queue, or else the archive.
@@ -352,12 +350,25 @@ class Messenger:
             InvalidError: where it stands in the queue and is invalid.
         """
         view = self._current()
-        return self._store.get(self._store.resolve(message_id, view), view)
+        return self.store.get(self.store.resolve(message_id, view), view)
 
     def thread(self, message_id: str) -> MessageList:
         """The message, what it answers and what answers it, all the way, oldest first."""
         view = self._current()
-        return self._store.thread(self._store.resolve(message_id, view), view)
+        return self.store.thread(self.store.resolve(message_id, view), view)
+
+    def carry_out(self) -> MessageList:
+        """Adopt the messages that were typed in, close those that a hand-written status or their `expires` ends.
+
+        Every other method does that before its own work. Returns the messages as they then are.
+        """
+        from bmad_messenger.transactions import adopt
+
+        done = adopt(self.store, self.types.default_priority) if self.store.view().incomplete else []
+        self._tell("after_send", done)
+        for status, ids in inbox.ended(self.store.view(), messages.now()).items():
+            done += self._close(ids, status, None)
+        return done
 
     def sync(self, *, restore: bool = False, rebuild: bool = False) -> Sequence[str]:
         """Settle queue and archive, and let plugins make good what they missed.
@@ -376,7 +387,7 @@ class Messenger:
         from bmad_messenger.settling import settle
 
         self._current()
-        done = settle(self._store, restore=restore) if "archive" in self.plugins else []
+        done = settle(self.store, restore=restore) if "archive" in self.plugins else []
         view = self._current()
         found = [view.message(index) for index in view.valid()]
         answers = after(self.plugins, "sync", self._report, messenger=self, messages=found, rebuild=rebuild)
@@ -386,7 +397,7 @@ class Messenger:
         """Every problem of the project's files (queue, archive, config, types, routes), or of these files alone."""
         from bmad_messenger.validation import validate
 
-        return validate(self._store, self._outbox, self._make_check(), files)
+        return validate(self.store, self._outbox, self._make_check(), files)
 
     @cached_property
     def _outbox(self) -> Outbox:
@@ -425,19 +436,14 @@ class Messenger:
 
     def _current(self) -> QueueView:
         """What the queue holds, after what is due was done: hand-typed messages adopted, ended ones closed."""
-        view = self._store.view()
-        if not view.incomplete and not inbox.ended(view, messages.now()):
-            return view
-        from bmad_messenger.transactions import adopt
-
-        try:
-            if view.incomplete:
-                self._tell("after_send", adopt(self._store, self.types.default_priority))
-            for status, ids in inbox.ended(self._store.view(), messages.now()).items():
-                self._close(ids, status, None)
-        except MessengerError as error:  # a reader goes on with what can be read
-            self._report(error.problem._replace(severity="warning"))
-        return self._store.view()
+        view = self.store.view()
+        if view.incomplete or inbox.ended(view, messages.now()):
+            try:
+                self.carry_out()
+            except MessengerError as error:  # a reader goes on with what can be read
+                self._report(error.problem._replace(severity="warning"))
+            view = self.store.view()
+        return view
 
     def _completed(self, message: Message, *, strict: bool) -> Message:
         """The message with what plugins add; one of them may refuse it."""
@@ -457,7 +463,7 @@ class Messenger:
             from bmad_messenger.loop_guard import question
 
             try:
-                self._send(self.prepare(question(error, self._store, self._current())))
+                self._send(self.prepare(question(error, self.store, self._current())))
             except MessengerError as failure:  # what stopped the thread is the error to raise
                 self._report(failure.problem._replace(severity="warning"))
                 raise error.unasked() from failure
@@ -470,7 +476,7 @@ class Messenger:
 
         if not os.path.exists(self.project.queue):
             self.init()
-        sent, is_due = enqueue(self._store, prepared)
+        sent, is_due = enqueue(self.store, prepared)
         self._tell("after_send", sent.fresh)
         if is_due:
             self._current()
@@ -482,7 +488,7 @@ class Messenger:
         from bmad_messenger.plugins.calling import before_close
         from bmad_messenger.transactions import close
 
-        closed = close(self._store, ids, status, note, lambda leaving: before_close(self.plugins, self, leaving))
+        closed = close(self.store, ids, status, note, lambda leaving: before_close(self.plugins, self, leaving))
         self._tell("after_close", closed.fresh)
         return closed.messages
 

@@ -166,8 +166,8 @@ def status_of(value: Any) -> Status | None:
         raise InvalidError(f"there is no status {show(value)}", hint=hint) from None
 
 
-def time_of(value: Any) -> datetime | None:
-    """A time: in ISO 8601, or so long from now, as in `2d`, `3h` or `45m`.
+def time_of(value: Any, *, is_past: bool = False) -> datetime | None:
+    """A time: in ISO 8601, or so long from now, as in `2d`, `3h` or `45m`; with `is_past`, so long ago.
 
     Raises:
         InvalidError: where it is neither.
@@ -178,10 +178,12 @@ def time_of(value: Any) -> datetime | None:
     found = _DURATION.fullmatch(text)
     try:
         if found:
-            return messages.now() + timedelta(**{_UNITS[found[2]]: int(found[1])})
+            distance = timedelta(**{_UNITS[found[2]]: int(found[1])})
+            return messages.now() - distance if is_past else messages.now() + distance
         return parse_time(text)
     except (ValueError, OverflowError):
-        hint = "write it as 2025-01-15T10:30:00Z, or as a time from now: 2d, 3h, 45m"
+        way = "how long ago" if is_past else "a time from now"
+        hint = f"write it as 2025-01-15T10:30:00Z, or as {way}: 2d, 3h, 45m"
         raise InvalidError(f"{text!r} is no time", hint=hint) from None
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from bmad_messenger import __version__
 from bmad_messenger.config import Config, Project
+from bmad_messenger.conflict import conflict_of
 from bmad_messenger.errors import InvalidError
 from bmad_messenger.files import read_text
 from bmad_messenger.queue.journal import Journal, digest_of, hash_of
@@ -23,6 +24,8 @@ def load_config(project: Project) -> tuple[Config, str]:
     """
     name = project.name(project.config)
     text = read_text(project.config, name, _LARGEST) or ""
+    if conflict := conflict_of(text, name):
+        raise InvalidError.of((conflict,), "")
     flavour = f"{__version__}\n{text}"
     if all(line.lstrip().startswith("#") or not line.strip() for line in text.splitlines()):
         return Config(), flavour  # nothing is set: a command that finds nothing to do needs no parser

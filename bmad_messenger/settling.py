@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Final
+
 from bmad_messenger.files import refusals, sweep
-from bmad_messenger.message import Message
-from bmad_messenger.queue.edit import append_rendered, as_item, remove
+from bmad_messenger.message import SUFFIX_LENGTH, Message
+from bmad_messenger.queue.edit import append_rendered, as_item, change, remove
 from bmad_messenger.queue.file import Change, Snapshot
 from bmad_messenger.queue.text import scan
+from bmad_messenger.queue.view import QueueView
 from bmad_messenger.store import Store
+
+_WRITTEN: Final = ("type", "from_agent", "to_agent", "to_agents", "created")
+"""What tells a message from another of its id: who sent it to whom, and when. What it says may be reworded by hand."""
 
 
 def settle(store: Store, *, restore: bool) -> list[str]:
@@ -23,20 +30,27 @@ def settle(store: Store, *, restore: bool) -> list[str]:
 
     def agree(snapshot: Snapshot) -> Change[list[str]]:
         view = store.view(snapshot)
-        ids = view.ids()
-        held = store.queue.journal.held()
+        ids = view.ids() | {view.head(index)["message_id"]: index for index in view.closed}
         archived = list(store.archived())
+        renamed = _renamed(view, ids, archived)
+        queue = view.queue
+        if renamed:
+            changes = {ids[old]: {"message_id": new} for old, new in renamed.items()}
+            queue = scan(change(queue, changes), store.queue.name)
+        ids = {renamed.get(one, one): index for one, index in ids.items()}
+        held = store.queue.journal.held() - renamed.keys()
         closed = [one.message_id for one in archived if one.status.is_closed and one.message_id in ids]
         absent = [one for one in archived if not one.status.is_closed and view.lacks(one.message_id, ids)]
         entering = sorted(
             (message for message in absent if restore or message.message_id not in held),
             key=lambda message: message.created,
         )
-        text = remove(view.queue, [ids[one] for one in closed])
+        text = remove(queue, [ids[one] for one in closed])
         if entering:
             queue = scan(text, store.queue.name)
             text = append_rendered(queue, [_item(store, message, queue.margin) for message in entering])
-        done = [f"took {one} from the queue: the archive has it closed" for one in closed]
+        done = [f"renamed {old} to {new}: the archive has another message as {old}" for old, new in renamed.items()]
+        done += [f"took {one} from the queue: the archive has it closed" for one in closed]
         done += [
             f"brought {message.message_id} back into the queue"
             if message.message_id in held
@@ -46,8 +60,8 @@ def settle(store: Store, *, restore: bool) -> list[str]:
         text_after = text if done else None
         if view.invalid:
             done.append(f"left {len(view.invalid)} unreadable in the queue: `bmad-messenger validate` says why")
-        entered = tuple(message.message_id for message in entering)
-        is_clean = view.is_clean and not entering  # what others wrote has to be checked first
+        entered = (*renamed.values(), *(message.message_id for message in entering))
+        is_clean = view.is_clean and not entered  # what others wrote has to be checked first
         return Change(done, text_after, entered=entered, left=tuple(closed), is_clean=is_clean)
 
     done = store.queue.update(agree)
@@ -55,6 +69,31 @@ def settle(store: Store, *, restore: bool) -> list[str]:
         done += [f"removed the leftover {store.project.name(path)}" for path in sweep(store.project.folder)]
         store.queue.journal.compact()
     return done
+
+
+def _renamed(view: QueueView, ids: Mapping[str, int], archived: Sequence[Message]) -> dict[str, str]:
+    """The longer ids that messages of the queue have in the archive, by their ids in the queue.
+
+    Where two clones gave one id to two messages, the one that came second is in the archive under a longer one.
+    """
+    first = {message.message_id: message for message in archived}
+    renamed = {}
+    for second in archived:
+        old = next((one for one in ids if second.message_id.startswith(one)), None) if _is_long(second) else None
+        if old is not None and second.message_id not in ids and old in first:
+            queued = view.message(ids[old])
+            if _are_one(queued, second) and not _are_one(queued, first[old]):
+                renamed[old] = second.message_id
+    return renamed
+
+
+def _is_long(message: Message) -> bool:
+    return len(message.message_id.rpartition("-")[2]) > SUFFIX_LENGTH
+
+
+def _are_one(one: Message, other: Message) -> bool:
+    """Whether two are the same message, whatever became of it."""
+    return all(getattr(one, field) == getattr(other, field) for field in _WRITTEN)
 
 
 def _item(store: Store, message: Message, margin: int) -> str:

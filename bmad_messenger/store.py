@@ -86,7 +86,7 @@ class Store:
         gone = self._gone(view) if view.incomplete else []
         for index in sorted(view.incomplete):
             typed = view.mapping(index)
-            first = next((one for one in gone if _says_the_same(typed, one)), None)
+            first = next((one for one in gone if says_the_same(typed, one)), None)
             if first is not None:
                 gone.remove(first)
                 found[index] = first
@@ -308,7 +308,7 @@ class Store:
         return self._make_check()
 
 
-def _says_the_same(typed: Mapping[str, Any], message: Message) -> bool:
+def says_the_same(typed: Mapping[str, Any], message: Message) -> bool:
     """Whether a text without an id is what this message was before a command filled in what it lacked."""
     whole = message.to_mapping()
     return "message_id" not in typed and typed == {

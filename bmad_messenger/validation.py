@@ -8,6 +8,7 @@ from pathlib import Path as File
 from typing import Any
 
 from bmad_messenger.config import Config
+from bmad_messenger.conflict import conflict_of
 from bmad_messenger.errors import MessengerError, NotFoundError, Problem
 from bmad_messenger.files import read_text
 from bmad_messenger.findings import Source
@@ -73,11 +74,14 @@ class _Validator:
             yield from error.problems or (error.problem,)
 
     def _text(self, path: File, name: str, text: str) -> Iterator[Problem]:
-        if ID_PATTERN.fullmatch(path.stem):
-            yield from self._archived(parse_located(text, path=name), name, path.stem)
-            return
         kind = _kind_of(path)
-        if kind is None:
+        is_record = ID_PATTERN.fullmatch(path.stem)
+        conflict = conflict_of(text, name) if is_record or kind else None  # a queue's may be that of one message
+        if conflict:
+            yield conflict
+        elif is_record:
+            yield from self._archived(parse_located(text, path=name), name, path.stem)
+        elif kind is None:
             yield from self._queue(text, name)
         else:
             yield from check_document(kind, parse_located(text, path=name), name, agents=self.outbox.config.agents)
@@ -120,7 +124,7 @@ class _Validator:
             view = self.store.view()
         except MessengerError:
             return
-        yield from (problem for problem in view.problems if problem.code == "missing")
+        yield from (problem for problem in view.problems if problem.code in ("missing", "closed"))
 
 
 def _kind_of(path: File) -> Kind | None:

@@ -59,5 +59,6 @@ def _own_environment(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     }
     for name, value in own.items():
         monkeypatch.setenv(name, str(value))
+    monkeypatch.setattr("bmad_messenger.queue.file.QUIET", 0.0)  # tests save the queue whole
     yield
     assert not [*home.iterdir()], "the test wrote to the home directory"

@@ -38,11 +38,12 @@ _BLOCK = re.compile(
 _STEP = re.compile(r"^\$ (?P<command>.*\n(?:> .*\n|>\n)*)(?P<output>(?:(?!\$ ).*\n)*)", re.M)
 _MESSAGE_ID = r"MSG-\d{8}-[0-9a-f]{4,}"
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\dZ?"
+_TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\dZ?)?"
 _LOOSE = re.compile(
     rf"(?P<id>{_MESSAGE_ID}|{_UUID})|(?P<time>{_TIME})|(?P<month>\d{{4}}-\d\d(?=/))|(?P<gap>(?<=\S)  +)|(?P<any>…)"
 )
 _NAME = re.compile(rf"{_UUID}|\b(?:MSG-\d{{8}}-)?[0-9a-f]{{4,}}\b")
+_SHORT = re.compile(r"(?<![\w-])[0-9a-f]{4,8}\b")
 _PATTERNS = {"time": _TIME, "month": r"\d{4}-\d\d", "gap": "  +", "any": r".*?"}
 _PROGRAMS = {
     "bmad-messenger": "bmad_messenger",
@@ -97,6 +98,8 @@ class Project:
 
     def _pattern(self, expected: str) -> str:
         """A regular expression for the output that a page shows; its groups are the ids that are new."""
+        short = {_short(ours): _short(theirs) for ours, theirs in self.ids.items()}
+        expected = _SHORT.sub(lambda name: short.get(name[0], name[0]), expected)
         parts, end, new = [], 0, set[str]()
         for loose in _LOOSE.finditer(expected):
             parts.append(re.escape(expected[end : loose.start()]))
@@ -128,6 +131,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
         "BMAD_MESSENGER_PLUGINS": PLUGIN,
         "BMAD_MESSENGER_DISABLE": "",
         "BTMSG_AGENT_ID": "",
+        **{f"GIT_{role}_{what}": "dev@example.com" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
         "BTMSG_DB": str(tmp_path / "agor" / "btmsg.db"),
         "PIP_TARGET": str(packages),
         "PIP_NO_BUILD_ISOLATION": "0",  # which means that there is none

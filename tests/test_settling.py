@@ -219,3 +219,26 @@ def test_a_closing_written_by_hand_is_carried_out_by_the_next_command(
     assert (archived.status.value, archived.closed is None) == (status, False)
     assert messenger.list() == [kept]
     assert list(messenger.sync()) == []
+
+
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_a_message_whose_id_another_has_too_gets_the_one_that_it_has_in_the_archive(
+    messenger: Messenger, monkeypatch: pytest.MonkeyPatch, is_closed: bool
+) -> None:
+    messenger.init()
+    other = clone(messenger, "there")
+    monkeypatch.setattr("secrets.token_hex", lambda length: "a1b2" * 16)
+    theirs, ours = send(other, "theirs"), send(messenger, "ours")
+    messenger.mark_read("dev", [ours.message_id])
+    if is_closed:
+        other.close(theirs.message_id)
+    longer = f"{ours.message_id}c3d4"
+    record = messenger.archive.path(ours.message_id)
+    record.with_name(f"{longer}.yaml").write_text(record.read_text().replace(ours.message_id, longer))
+    pull(other, messenger)
+
+    done = messenger.sync()
+    assert done[0] == f"renamed {ours.message_id} to {longer}: the archive has another message as {ours.message_id}"
+    assert open_ids(messenger) == ([longer] if is_closed else [longer, ours.message_id])
+    assert messenger.get(longer).status is Status.READ
+    assert list(messenger.sync()) == []

@@ -201,6 +201,12 @@ def test_a_time_is_a_date_or_so_long_from_now(
     assert time_of(value) == time
 
 
+def test_a_time_that_is_past_is_so_long_ago(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bmad_messenger.message.now", lambda: datetime(2025, 1, 15, 10, 30, tzinfo=UTC))
+
+    assert time_of("2d", is_past=True) == datetime(2025, 1, 13, 10, 30, tzinfo=UTC)
+
+
 @pytest.mark.parametrize("value", ["tomorrow", "2", "2y", "9999999999w", "", 5])
 def test_what_is_no_time_is_refused(value: Any) -> None:
     with pytest.raises(InvalidError, match="is no time"):

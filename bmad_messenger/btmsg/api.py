@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from bmad_messenger.btmsg import agents, audit, channels, dead_letters, delivery, mail, search
+from bmad_messenger.btmsg import agents, audit, channels, dead_letters, delivery, mail, search, sight
 from bmad_messenger.btmsg.board import Board
 from bmad_messenger.btmsg.database import Database
 from bmad_messenger.btmsg.records import (
@@ -24,7 +24,7 @@ from bmad_messenger.btmsg.records import (
     SearchHit,
     Sent,
 )
-from bmad_messenger.btmsg.roles import MANAGER, require
+from bmad_messenger.btmsg.roles import ADMIN, MANAGER, require
 from bmad_messenger.btmsg.session import Session
 from bmad_messenger.btmsg.unread import unread_count
 from bmad_messenger.errors import NotFoundError
@@ -82,17 +82,22 @@ class Btmsg:
         self.database.close()
 
     def get_agents(self, group_id: str | None = None) -> list[ListedAgent]:
-        """The agents of a group, or all, with their unread counts, management first."""
+        """The agents of a group, or all, with their unread counts, management first; whoever asks."""
         with self.session.reading() as (connection, caller):
             if caller:
                 require(caller.id, caller.role, "list agents")
-            return agents.listed(connection, group_id)
+            return sight.listed(connection, group_id)
+
+    def visible_agents(self, group_id: str | None = None) -> list[ListedAgent]:
+        """Those whom the caller sees: itself and its contacts, a manager its group too; admin and nobody see all."""
+        with self.session.reading() as (connection, caller):
+            return sight.visible(connection, caller, group_id)
 
     def whoami(self) -> ListedAgent:
         """The caller."""
         agent_id = self.session.name()
         with self.session.reading() as (connection, _):
-            return agents.with_unread(connection, agents.get(connection, agent_id))
+            return sight.with_unread(connection, agents.get(connection, agent_id))
 
     def unread_count(self, agent_id: str | None = None) -> int:
         """How many messages wait for an agent (default: the caller): neither read nor acknowledged by a session."""
@@ -134,15 +139,17 @@ class Btmsg:
             return mail.get(connection, caller, message_id)
 
     def get_feed(self, group_id: str | None = None, limit: int | None = 50) -> list[FeedEntry]:
-        """The latest messages across a group (default: the caller's), newest first; for most roles their own alone."""
+        """The latest messages across a group, newest first; for most roles their own alone.
+
+        Unless a group is named, it is the caller's; for admin and nobody all.
+        """
         with self.session.reading() as (connection, caller):
-            group_id = group_id or (caller.group_id if caller else self.session.name())
-            return mail.feed(connection, group_id, limit, mail.own_only(caller))
+            return mail.feed(connection, group_id or _group_of(caller), limit, mail.own_only(caller))
 
     def get_channels(self, group_id: str | None = None) -> list[Channel]:
-        """The channels of a group (default: the caller's, or all) with their member counts, by name."""
+        """The channels of a group (default: as with `get_feed`) with their member counts, by name."""
         with self.session.reading() as (connection, caller):
-            return channels.listed(connection, group_id or (caller.group_id if caller else None))
+            return channels.listed(connection, group_id or _group_of(caller))
 
     def get_channel_messages(
         self, channel: str, limit: int | None = None, *, group_id: str | None = None
@@ -158,17 +165,17 @@ class Btmsg:
         """The agents that an agent (default: the caller) may message."""
         agent_id = agent_id or self.session.name()
         with self.session.reading() as (connection, _):
-            return agents.contacts(connection, agents.get(connection, agent_id).id)
+            return sight.contacts(connection, agents.get(connection, agent_id).id)
 
     def health(self, group_id: str | None = None) -> list[Health]:
-        """How the agents of a group, or all, do."""
-        with self.session.reading() as (connection, _):
-            return agents.health(connection, group_id, self.stall_minutes)
+        """How the agents of a group, or all, do, as far as the caller sees them."""
+        with self.session.reading() as (connection, caller):
+            return sight.health(connection, caller, group_id, self.stall_minutes)
 
     def graph(self, group_id: str | None = None) -> list[GraphNode]:
-        """Who may message whom in a group, or everywhere, management first."""
-        with self.session.reading() as (connection, _):
-            return agents.graph(connection, group_id)
+        """Who may message whom in a group, or everywhere, as far as the caller sees them; management first."""
+        with self.session.reading() as (connection, caller):
+            return sight.graph(connection, caller, group_id)
 
     def dead_letters(self) -> list[DeadLetter]:
         """The messages that could not be delivered: the caller's own; a manager's group's; all for admin and nobody."""
@@ -196,13 +203,16 @@ class Btmsg:
         agent_id: str,
         *,
         group_id: str,
-        role: str = "project",
+        role: str | None = None,
         name: str | None = None,
         tier: int | None = None,
         model: str | None = None,
         cwd: str | None = None,
     ) -> Agent:
         """Make or renew an agent: active, linked to those its role talks to, a member of the group's review channels.
+
+        Anyone may make one in any role (default: project). Its role, tier and group are changed by admin or a manager
+        of its group; what is not given stays as it is.
 
         Raises:
             InvalidError: for a role, tier, id or group that can't be.
@@ -237,7 +247,7 @@ class Btmsg:
         return _delivered(outcome)
 
     def mark_read(self, message_ids: Iterable[str]) -> None:
-        """Set the flag of messages to the caller; called after they were shown."""
+        """Set the flag of messages to the caller, by whole ids, after they were shown; what is gone is passed over."""
         with self.session.acting() as (connection, caller):
             mail.mark_read(connection, caller, message_ids)
 
@@ -245,9 +255,13 @@ class Btmsg:
         """Record that a session (default: one named like the caller) has seen messages; None is all it has not seen."""
         session = session or self.session.name()
         with self.session.acting() as (connection, caller):
-            if message_ids is None:
-                message_ids = [message.id for message in mail.unseen(connection, caller.id, session)]
-            return mail.acknowledge(connection, caller, message_ids, session)
+            messages = (
+                mail.unseen(connection, caller.id, session)
+                if message_ids is None
+                else mail.received_by(connection, caller, message_ids)
+            )
+            mail.acknowledge(connection, messages, session)
+            return messages
 
     def delete_message(self, message_id: str) -> str:
         """Delete a direct message or a channel's post; returns its full id."""
@@ -299,6 +313,11 @@ class Btmsg:
         """Delete dead letters for good; without numbers, all that `dead_letters` gives. Returns how many."""
         with self.session.acting() as (connection, caller):
             return dead_letters.clear(connection, caller, numbers, _group_of_manager(caller))
+
+
+def _group_of(caller: Agent | None) -> str | None:
+    """The group that a list is of where none is named; None is every group, for the operator and nobody."""
+    return None if caller is None or caller.role == ADMIN else caller.group_id
 
 
 def _group_of_manager(caller: Agent | None) -> str | None:

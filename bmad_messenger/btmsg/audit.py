@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from bmad_messenger.btmsg.records import AuditEntry, from_row
-from bmad_messenger.btmsg.times import moment_of, now
+from bmad_messenger.btmsg.times import now
 
 
 def record(connection: sqlite3.Connection, agent_id: str, event_type: str, detail: str) -> None:
@@ -26,10 +26,10 @@ def entries(
 ) -> list[AuditEntry]:
     """The latest `limit` entries, newest first: of one agent, of a group's agents, of one event; None is any."""
     rows = connection.execute(
-        f"""SELECT l.id, l.agent_id, l.event_type, l.detail, l.created_at FROM audit_log l
+        """SELECT l.id, l.agent_id, l.event_type, l.detail, l.created_at FROM audit_log l
             WHERE (:agent IS NULL OR l.agent_id = :agent) AND (:event IS NULL OR l.event_type = :event)
               AND (:group IS NULL OR l.agent_id IN (SELECT id FROM agents WHERE group_id = :group))
-            ORDER BY {moment_of("l.created_at")} DESC, l.id DESC LIMIT :limit""",
+            ORDER BY l.id DESC LIMIT :limit""",
         {"agent": agent_id, "group": group_id, "event": event_type, "limit": -1 if limit is None else limit},
     )
     return [from_row(AuditEntry, row) for row in rows]

@@ -52,7 +52,7 @@ def get(connection: sqlite3.Connection, channel: str, group_id: str | None = Non
         raise NotFoundError(f"there is no channel #{channel.lstrip('#')}", hint="btmsg channels lists them")
     if groups := {str(one["group_id"]) for one in rows[1:]} - {rows[0]["group_id"]}:
         names = ", ".join(sorted(groups | {rows[0]["group_id"]}))
-        raise NotFoundError(f"#{channel.lstrip('#')} is a channel of {names}", hint="give the channel's id")
+        raise NotFoundError(f"#{channel.lstrip('#')} is a channel of {names}", hint="give --group, or the channel's id")
     return from_row(Channel, rows[0])
 
 

@@ -9,7 +9,17 @@ from contextlib import contextmanager, suppress
 
 from bmad_messenger.btmsg import waiting
 from bmad_messenger.btmsg.migrations import check, migrate, pending
-from bmad_messenger.errors import DamagedError, LockTimeoutError, MessengerError, NotPermittedError, StorageError
+from bmad_messenger.errors import (
+    DamagedError,
+    InvalidError,
+    LockTimeoutError,
+    MessengerError,
+    NotPermittedError,
+    StorageError,
+)
+
+_LACKING = ("no such table", "no such column", "table ")
+"""How SQLite's message begins where another program has changed a table: `table agents has no column named tier`."""
 
 
 def default_path() -> str:
@@ -126,6 +136,9 @@ class Database:
             raise _meaning(error, self.path) from error
         except OSError as error:
             raise StorageError.of_os(error, "write", self.path) from error
+        except (UnicodeEncodeError, OverflowError) as error:
+            reason = "a text that is not UTF-8" if isinstance(error, UnicodeEncodeError) else "a number of that size"
+            raise InvalidError(f"the database can't hold {reason}", hint="nothing was changed") from error
 
 
 def _data_folder() -> str:
@@ -138,8 +151,14 @@ def _connect(database: str) -> sqlite3.Connection:
         database, timeout=waiting.BUSY_SECONDS, isolation_level=None, uri=True, check_same_thread=False
     )
     connection.row_factory = sqlite3.Row
+    connection.text_factory = _readable
     connection.execute("PRAGMA foreign_keys = ON")
     return connection
+
+
+def _readable(text: bytes) -> str:
+    """The text; where another program wrote it otherwise than in UTF-8, with `\\xff` for what is none."""
+    return text.decode(errors="backslashreplace")
 
 
 def _uri(path: str, mode: str) -> str:
@@ -234,6 +253,20 @@ def _meaning(error: sqlite3.Error, path: str) -> MessengerError | sqlite3.Error:
         return StorageError(
             f"can't write the database: {reason}; nothing was changed",
             hint="mend the cause and run the command again",
+            path=path,
+        )
+    if code == sqlite3.SQLITE_CONSTRAINT:
+        return DamagedError(
+            f"the database refuses the row: {reason}; nothing was changed",
+            hint="another program made that rule or trigger; look at it with `sqlite3 FILE .schema`",
+            path=path,
+        )
+    if code == sqlite3.SQLITE_TOOBIG:
+        return InvalidError(f"the database can't hold this: {reason}", hint="send a path to a file instead", path=path)
+    if code == sqlite3.SQLITE_ERROR and reason.startswith(_LACKING):
+        return DamagedError(
+            f"the database is not as it should be: {reason}; nothing was changed",
+            hint="another program changed its tables; restore it from a backup",
             path=path,
         )
     return error

@@ -6,7 +6,7 @@ import sqlite3
 from typing import Any
 
 from bmad_messenger.btmsg import audit
-from bmad_messenger.btmsg.records import Agent, DeadLetter, from_row
+from bmad_messenger.btmsg.records import Agent, DeadLetter, from_row, payload_text
 from bmad_messenger.btmsg.roles import may, require
 from bmad_messenger.btmsg.times import moment_of, now
 from bmad_messenger.errors import NotFoundError
@@ -32,11 +32,9 @@ def add(
     )
     number = int(cursor.lastrowid or 0)
     if reply_to is not None or payload is not None:
-        import json
-
         connection.execute(
             "INSERT INTO btmsg_dead_letters (dead_letter_id, reply_to, payload) VALUES (?, ?, ?)",
-            (number, reply_to, None if payload is None else json.dumps(payload, ensure_ascii=False)),
+            (number, reply_to, payload_text(payload)),
         )
     audit.record(connection, sender.id, "dead_letter", f"{number} to {to_agent}: {reason}")
     return number

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from bmad_messenger.btmsg import agents, audit, dead_letters, mail
 from bmad_messenger.btmsg.lookup import new_id
-from bmad_messenger.btmsg.records import Agent, Retried, Sent
+from bmad_messenger.btmsg.records import Agent, DeadLetter, Retried, Sent, from_row, payload_of, payload_text
 from bmad_messenger.btmsg.roles import RefusedError, require
 from bmad_messenger.btmsg.times import now
 from bmad_messenger.errors import InvalidError
@@ -34,11 +34,12 @@ def send(connection: sqlite3.Connection, sender: Agent, outgoing: Outgoing, stal
 
     Raises:
         RefusedError: where the recipient is no contact.
-        InvalidError: where the message is empty.
+        InvalidError: where the message is empty, or the recipient's id is none.
     """
     require(sender.id, sender.role, "send messages")
     if not outgoing.content.strip():
         raise InvalidError("the message is empty", hint="say something")
+    agents.check_name("id", outgoing.to_agent)
     recipient = agents.find(connection, outgoing.to_agent)
     if recipient is not None:
         agents.require_contact(connection, sender, recipient)
@@ -105,37 +106,32 @@ def _deliver(
         (message_id, sender.id, to_agent, content, reply_to, sender.group_id, sender.group_id, now()),
     )
     if payload is not None:
-        import json
-
         connection.execute(
-            "INSERT INTO btmsg_payloads (message_id, payload) VALUES (?, ?)",
-            (message_id, json.dumps(payload, ensure_ascii=False)),
+            "INSERT INTO btmsg_payloads (message_id, payload) VALUES (?, ?)", (message_id, payload_text(payload))
         )
     audit.record(connection, sender.id, "send", f"to {to_agent}: {message_id}")
     return message_id
 
 
 def _retry(connection: sqlite3.Connection, actor: Agent, row: sqlite3.Row) -> Retried:
-    import json
-
-    number, to_agent = int(row["id"]), str(row["to_agent"])
-    sender, recipient = agents.find(connection, row["from_agent"]), agents.find(connection, to_agent)
-    reason = _obstacle(to_agent, recipient)
+    letter = from_row(DeadLetter, row)
+    sender, recipient = agents.find(connection, letter.from_agent), agents.find(connection, letter.to_agent)
+    reason = _obstacle(letter.to_agent, recipient)
     if sender is None:
-        reason = f"there is no agent {row['from_agent']}, who sent it"
+        reason = f"there is no agent {letter.from_agent}, who sent it"
     elif recipient is not None and not reason:
         try:
             agents.require_contact(connection, sender, recipient)
         except RefusedError as error:
             reason = error.problem.message
     if reason or sender is None:
-        connection.execute("UPDATE dead_letter_queue SET error = ? WHERE id = ?", (reason, number))
-        return Retried(number, to_agent, None, reason)
-    payload = None if row["payload"] is None else json.loads(row["payload"])
-    message_id = _deliver(connection, sender, to_agent, row["content"], row["reply_to"], payload)
-    connection.execute("DELETE FROM dead_letter_queue WHERE id = ?", (number,))
-    audit.record(connection, actor.id, "dead_letter_retry", f"{number} to {to_agent}: {message_id}")
-    return Retried(number, to_agent, message_id, None)
+        connection.execute("UPDATE dead_letter_queue SET error = ? WHERE id = ?", (reason, letter.id))
+        return Retried(letter.id, letter.to_agent, None, reason)
+    payload = payload_of(row["payload"])
+    message_id = _deliver(connection, sender, letter.to_agent, letter.content, letter.reply_to, payload)
+    connection.execute("DELETE FROM dead_letter_queue WHERE id = ?", (letter.id,))
+    audit.record(connection, actor.id, "dead_letter_retry", f"{letter.id} to {letter.to_agent}: {message_id}")
+    return Retried(letter.id, letter.to_agent, message_id, None)
 
 
 def _minutes(seconds: int) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from bmad_messenger.btmsg import audit
-from bmad_messenger.btmsg.lookup import full_id
+from bmad_messenger.btmsg.lookup import full_id, stored
 from bmad_messenger.btmsg.records import Agent, FeedEntry, Message, from_row
 from bmad_messenger.btmsg.roles import ADMIN, RefusedError, may, require
 from bmad_messenger.btmsg.times import moment_of
@@ -19,8 +19,18 @@ _SELECT: Final = """
            coalesce(a.name, m.from_agent) AS sender_name, a.role AS sender_role,
            (SELECT p.payload FROM btmsg_payloads p WHERE p.message_id = m.id) AS payload
     FROM messages m LEFT JOIN agents a ON a.id = m.from_agent"""
+_IS: Final = "id IN (:id, CAST(:id AS TEXT))"
 _OLDEST_FIRST: Final = f"ORDER BY {moment_of('m.created_at')}, m.rowid"
 _NEWEST_FIRST: Final = f"ORDER BY {moment_of('m.created_at')} DESC, m.rowid DESC"
+
+_ENDS: Final = ("from_agent", "to_agent")
+_GROUPS: Final = """
+    (WITH RECURSIVE found(id) AS (
+       SELECT min(group_id) FROM messages
+       UNION ALL SELECT (SELECT min(m.group_id) FROM messages m WHERE m.group_id > g.id) FROM found g
+       WHERE g.id IS NOT NULL)
+     SELECT id FROM found)"""
+"""The groups that messages are of, each by one look into the index."""
 
 
 def unread(connection: sqlite3.Connection, agent_id: str, limit: int | None = None) -> list[Message]:
@@ -60,16 +70,30 @@ def history(connection: sqlite3.Connection, one: str, other: str, limit: int | N
 
 
 def feed(
-    connection: sqlite3.Connection, group_id: str, limit: int | None = None, only: str | None = None
+    connection: sqlite3.Connection, group_id: str | None, limit: int | None = None, only: str | None = None
 ) -> list[FeedEntry]:
-    """The latest `limit` messages that the group's agents sent, newest first; `only` one agent's, if that is given."""
+    """The latest `limit` messages that a group's agents sent, or any, newest first.
+
+    Args:
+        connection: to read from.
+        group_id: the group; None is every group.
+        limit: how many; None is all.
+        only: those alone that are from or to this agent.
+    """
+    messages, condition = "messages m", "m.group_id = :group"
+    if only:
+        latest = f"(:group IS NULL OR m.group_id = :group) {_NEWEST_FIRST} LIMIT :limit"
+        ends = [f"SELECT m.rowid FROM messages m WHERE m.{end} = :only AND {latest}" for end in _ENDS]
+        condition = f"m.rowid IN ({' UNION '.join(f'SELECT * FROM ({one})' for one in ends)})"
+    elif group_id is None:  # the latest of each group, for which there is an index
+        of_group = f"SELECT m.rowid FROM messages m WHERE m.group_id = g.id {_NEWEST_FIRST} LIMIT :limit"
+        messages, condition = f"{_GROUPS} g CROSS JOIN messages m", f"m.rowid IN ({of_group})"
     rows = connection.execute(
         f"""SELECT m.id, m.from_agent, m.to_agent, m.content, m.read, m.reply_to, m.group_id, m.created_at,
                    coalesce(a.name, m.from_agent) AS sender_name, a.role AS sender_role,
                    coalesce(b.name, m.to_agent) AS recipient_name, b.role AS recipient_role
-            FROM messages m LEFT JOIN agents a ON a.id = m.from_agent LEFT JOIN agents b ON b.id = m.to_agent
-            WHERE m.group_id = :group {"AND :only IN (m.from_agent, m.to_agent)" if only else ""}
-            {_NEWEST_FIRST} LIMIT :limit""",
+            FROM {messages} LEFT JOIN agents a ON a.id = m.from_agent LEFT JOIN agents b ON b.id = m.to_agent
+            WHERE {condition} {_NEWEST_FIRST} LIMIT :limit""",
         {"group": group_id, "limit": _most(limit), "only": only},
     )
     return [from_row(FeedEntry, row) for row in rows]
@@ -93,22 +117,36 @@ def get(connection: sqlite3.Connection, reader: Agent | None, prefix: str) -> Me
 
 def by_id(connection: sqlite3.Connection, message_id: str) -> Message:
     """The message with exactly this id, which exists."""
-    return from_row(Message, connection.execute(f"{_SELECT} WHERE m.id = ?", (message_id,)).fetchone())
+    return from_row(Message, connection.execute(f"{_SELECT} WHERE m.{_IS}", {"id": stored(message_id)}).fetchone())
 
 
-def mark_read(connection: sqlite3.Connection, reader: Agent, prefixes: Iterable[str]) -> None:
-    """Set the flag of messages to the reader; raises as `get` does."""
-    for message in _own(connection, reader, prefixes):
-        connection.execute("UPDATE messages SET read = 1 WHERE id = ?", (message.id,))
+def mark_read(connection: sqlite3.Connection, reader: Agent, message_ids: Iterable[str]) -> None:
+    """Set the flag of messages to the reader, by their whole ids; one that is gone by now is passed over.
+
+    Raises:
+        RefusedError: where one went to somebody else.
+    """
+    for message_id in message_ids:
+        key = {"id": stored(message_id)}
+        row = connection.execute(f"SELECT id, to_agent FROM messages WHERE {_IS}", key).fetchone()
+        if row is not None:
+            _require_recipient(reader, message_id, row["to_agent"])
+            connection.execute("UPDATE messages SET read = 1 WHERE id = ? AND read IS NOT 1", (row["id"],))
 
 
-def acknowledge(connection: sqlite3.Connection, reader: Agent, prefixes: Iterable[str], session: str) -> list[Message]:
-    """Record that a session has seen messages to the reader; raises as `get` does."""
-    messages = _own(connection, reader, prefixes)
+def acknowledge(connection: sqlite3.Connection, messages: Iterable[Message], session: str) -> None:
+    """Record that a session has seen these messages."""
+    connection.executemany(
+        f"INSERT OR IGNORE INTO seen_messages (session_id, message_id) SELECT :session, id FROM messages WHERE {_IS}",
+        ({"session": session, "id": stored(message.id)} for message in messages),
+    )
+
+
+def received_by(connection: sqlite3.Connection, reader: Agent, prefixes: Iterable[str]) -> list[Message]:
+    """The messages with these ids or beginnings of ones, which the reader received; raises as `get` does."""
+    messages = [get(connection, reader, prefix) for prefix in prefixes]
     for message in messages:
-        connection.execute(
-            "INSERT OR IGNORE INTO seen_messages (session_id, message_id) VALUES (?, ?)", (session, message.id)
-        )
+        _require_recipient(reader, message.id, message.to_agent)
     return messages
 
 
@@ -122,7 +160,7 @@ def delete(connection: sqlite3.Connection, actor: Agent, prefix: str) -> str:
     for table in ("messages", "channel_messages"):
         message_id = full_id(connection, table, prefix)
         if message_id is not None:
-            connection.execute(f"DELETE FROM {table} WHERE id = ?", (message_id,))
+            connection.execute(f"DELETE FROM {table} WHERE {_IS}", {"id": stored(message_id)})
             audit.record(connection, actor.id, "delete", f"{table}: {message_id}")
             return message_id
     raise NotFoundError(f"there is no message {prefix}", hint="btmsg feed and btmsg channel-read list them")
@@ -143,15 +181,17 @@ def own_only(reader: Agent | None) -> str | None:
     return None if reader is None or may(reader.role, "read the messages of others") else reader.id
 
 
-def _own(connection: sqlite3.Connection, reader: Agent, prefixes: Iterable[str]) -> list[Message]:
-    messages = [get(connection, reader, prefix) for prefix in prefixes]
-    for message in messages:
-        if reader.id != message.to_agent and reader.role != ADMIN:
-            raise RefusedError(
-                f"{reader.id} ({reader.role}) may not mark {message.id}, which went to {message.to_agent}",
-                hint=f"only {message.to_agent} or admin may",
-            )
-    return messages
+def _require_recipient(reader: Agent, message_id: str, to_agent: str) -> None:
+    """Nothing, where a message to `to_agent` is the reader's to mark.
+
+    Raises:
+        RefusedError: where it is not.
+    """
+    if reader.id != to_agent and reader.role != ADMIN:
+        raise RefusedError(
+            f"{reader.id} ({reader.role}) may not mark {message_id}, which went to {to_agent}",
+            hint=f"only {to_agent} or admin may",
+        )
 
 
 def _messages(rows: Iterable[sqlite3.Row]) -> list[Message]:

@@ -13,14 +13,23 @@ from bmad_messenger.errors import DamagedError
 LEDGER: Final = "btmsg_migrations"
 """The table that holds the names of the migrations that were applied; `PRAGMA user_version` is left to others."""
 
+_UNFIT_CODES: Final = (sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH)
+"""What SQLite answers where a table or a row is not what a step expects."""
+
+
+class UnfitError(Exception):
+    """What is in the database can't be given its present form; the text says what that is."""
+
 
 def shared_tables(connection: sqlite3.Connection) -> None:
     """Every table that the programs share, with every column, default and reference it has today."""
     from bmad_messenger.btmsg.rebuild import complete
+    from bmad_messenger.btmsg.repairs import repair
     from bmad_messenger.btmsg.schema import SHARED
 
     for name in SHARED:
         complete(connection, name)
+    repair(connection)
 
 
 def own_tables(connection: sqlite3.Connection) -> None:
@@ -46,11 +55,52 @@ def search_index(connection: sqlite3.Connection) -> None:
     create_index(connection)
 
 
+def completed_rows(connection: sqlite3.Connection) -> None:
+    """What the first version left: the constraints of old tables, rows without an id or a flag, those to come too."""
+    from bmad_messenger.btmsg import repairs, search
+
+    shared_tables(connection)
+    repairs.create_triggers(connection)
+    search.create_triggers(connection)
+
+
+def copies_by_time(connection: sqlite3.Connection) -> None:
+    """The time of a message's making in the key of its copies, and for whom each was made."""
+    from bmad_messenger.btmsg.schema import INDEXES, OWN_TABLES
+
+    connection.execute("DROP INDEX IF EXISTS btmsg_messages_reply")
+    columns = [row["name"] for row in connection.execute("SELECT name FROM pragma_table_info('btmsg_mirrored')")]
+    if "created_at" in columns:
+        return
+    connection.execute("ALTER TABLE btmsg_mirrored RENAME TO btmsg_mirrored_before")
+    connection.execute(OWN_TABLES["btmsg_mirrored"].create("btmsg_mirrored"))
+    connection.execute(
+        """INSERT INTO btmsg_mirrored (source, external_id, created_at, agent_id, message_id, origin, carried)
+           SELECT r.source, r.external_id, coalesce(m.created_at, ''), r.agent_id, r.message_id, '', r.carried
+           FROM btmsg_mirrored_before r LEFT JOIN messages m ON m.id = r.message_id"""
+    )
+    connection.execute("DROP TABLE btmsg_mirrored_before")
+    connection.execute(f"CREATE INDEX btmsg_mirrored_open ON {INDEXES['btmsg_mirrored_open']}")
+
+
+def seen_mark(connection: sqlite3.Connection) -> None:
+    """Beside the flag of a message whether a session has acknowledged it, and an index of both."""
+    from bmad_messenger.btmsg.schema import WAITING_INDEX
+    from bmad_messenger.btmsg.unread import create_mark
+
+    create_mark(connection)
+    connection.execute("DROP INDEX IF EXISTS btmsg_messages_unread")
+    connection.execute(f"CREATE INDEX btmsg_messages_waiting ON {WAITING_INDEX}")
+
+
 MIGRATIONS: Final[tuple[tuple[str, Callable[[sqlite3.Connection], None]], ...]] = (
     ("0001_shared_tables", shared_tables),
     ("0002_own_tables", own_tables),
     ("0003_indexes", indexes),
     ("0004_search_index", search_index),
+    ("0005_completed_rows", completed_rows),
+    ("0006_copies_by_time", copies_by_time),
+    ("0007_seen_mark", seen_mark),
 )
 """In the order in which they apply. A published one is never changed: what is new goes to the end."""
 
@@ -127,10 +177,13 @@ def _apply(
     except BaseException as error:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-        if isinstance(error, sqlite3.IntegrityError):
+        if isinstance(error, UnfitError) or (
+            isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF in _UNFIT_CODES
+        ):
             raise DamagedError(
-                f"the database can't be brought up to date, its rows don't fit ({name}: {error}); nothing was changed",
-                hint="mend the rows with the sqlite3 shell and run the command again",
+                f"the database can't be brought up to date, its tables or rows don't fit: {error} (the step {name}, "
+                "which was undone)",
+                hint="mend that with the sqlite3 shell and run the command again",
                 path=path,
             ) from error
         raise

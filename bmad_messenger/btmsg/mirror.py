@@ -1,51 +1,59 @@
-"""Keeps a copy of another program's messages in the database: each once, with what was read carried both ways."""
+"""Keeps copies of another program's messages in the database: each once, with what was read carried both ways."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from bmad_messenger.btmsg import agents, audit, channels, mail, search
+from bmad_messenger.btmsg import audit, search
 from bmad_messenger.btmsg.database import Database
-from bmad_messenger.btmsg.records import Message
-from bmad_messenger.btmsg.roles import ADMIN
-from bmad_messenger.btmsg.times import now
+from bmad_messenger.btmsg.mirrored_agents import Member, registered
+from bmad_messenger.btmsg.records import payload_text
 from bmad_messenger.btmsg.unread import UNREAD
-
-
-class Member(NamedTuple):
-    """An agent that the other program's messages come from or go to, by its id there."""
-
-    id: str
-    role: str = "project"
-    name: str | None = None
 
 
 class Entry(NamedTuple):
     """One message of the other program to one recipient.
 
-    `created_at` is UTC text as `times.timestamp` gives it, None for now; `reply_to` is the external id of another
-    entry; `payload` is any JSON value; `read` says that its recipient has read it, or that it is closed. One that goes
-    `to_all` is for those whom it went to when it was first copied: later there are no more.
+    `created_at` is UTC text as `times.timestamp` gives it; `reply_to` is the external id of another entry; `payload` is
+    any JSON value; `read` says that its recipient has read it, `closed` that nobody is to read it any more. One that
+    goes `to_all` is for those whom it went to when it was first copied: later there are no more.
     """
 
     external_id: str
+    created_at: str
     from_agent: str
     to_agent: str
     content: str
     payload: Any = None
-    created_at: str | None = None
     reply_to: str | None = None
     read: bool = False
+    closed: bool = False
     to_all: bool = False
+
+    @property
+    def key(self) -> Key:
+        """Which copy it is."""
+        return Key(self.external_id, self.created_at, self.to_agent)
 
 
 class Key(NamedTuple):
-    """Which copy: a message of the other program, and its recipient."""
+    """Which copy: a message of the other program, by its id and the time of its making, and its recipient.
+
+    The time tells apart messages of two places that came to have the same id.
+    """
 
     external_id: str
+    created_at: str
     agent_id: str
+
+
+class Delivered(NamedTuple):
+    """What a delivery changed: how many copies are new, and how many older ones were unread until now."""
+
+    new: int
+    read: int
 
 
 class Mirror:
@@ -54,85 +62,65 @@ class Mirror:
     Its agents keep their ids; one whose id an agent of another group has is called `group/id` here. The operator is
     the same in every group. Entries, members and keys name agents by their ids in the other program.
 
+    Several places of the other program may share a source, each with a mirror of its own. A message that several of
+    them have, with the same id, time and payload, is copied once. Copies of what a place doesn't have it leaves alone.
+
     Every method raises DamagedError, LockTimeoutError, NotPermittedError or StorageError for the file.
 
     Args:
         database: where the copies are; `Database()` is the user's.
         source: what tells this program's ids from those of others in the same database, for good.
         group_id: the group of its agents and messages.
+        origin: the place whose messages these are, such as a folder.
     """
 
-    def __init__(self, database: Database, *, source: str, group_id: str) -> None:
+    def __init__(self, database: Database, *, source: str, group_id: str, origin: str = "") -> None:
         self.database = database
         self.source = source
         self.group_id = group_id
+        self.origin = origin
 
-    def ensure_agents(self, members: Iterable[Member]) -> list[str]:
-        """Register those that are not there yet; returns their ids here. Who exists stays as it is."""
-        with self.database.writing() as connection:
-            return list(self._ensure_agents(connection, members).values())
-
-    def deliver(self, entries: Iterable[Entry], members: Iterable[Member] = ()) -> int:
-        """Copy what is not copied yet, in one transaction, and set the flag of what was read; returns how many are new.
+    def deliver(self, entries: Iterable[Entry], members: Iterable[Member] = ()) -> Delivered:
+        """Copy what is not copied yet, in one transaction, and set the flag of what was read or closed.
 
         A copy that someone deleted here stays deleted.
 
         Args:
             entries: the messages, in their order.
-            members: agents to register first; senders and recipients that nobody registered become project agents.
+            members: who to register on first use, beside senders and recipients; those it lacks are project agents.
         """
         with self.database.writing() as connection:
             return self._deliver(connection, list(entries), members, renew=False)
 
     def rebuild(self, entries: Iterable[Entry], members: Iterable[Member] = ()) -> int:
-        """Make the copies anew from `entries`: missing ones return, changed ones are put right, others go.
+        """Make the copies of `entries` anew: missing ones return, changed ones are put right.
 
-        What was read or acknowledged here stays so. Returns how many there are.
+        What was read or acknowledged here stays so. A copy goes only where its message is among the entries, and for
+        others now. Returns how many entries there are.
         """
         entries = list(entries)
         with self.database.writing() as connection:
             self._deliver(connection, entries, members, renew=True)
-            wanted = {(entry.external_id, entry.to_agent) for entry in entries}
-            for row in self._rows(connection):
-                if (row["external_id"], row["agent_id"]) not in wanted:
-                    connection.execute("DELETE FROM messages WHERE id = ?", (row["message_id"],))
-                    connection.execute("DELETE FROM btmsg_mirrored WHERE message_id = ?", (row["message_id"],))
-            search.index_pending(connection, None)
-            return len(wanted)
-
-    def find(self, external_id: str) -> list[Message]:
-        """The copies of a message, one for each recipient."""
-        with self.database.reading() as connection:
-            rows = connection.execute(
-                "SELECT r.message_id FROM btmsg_mirrored r JOIN messages m ON m.id = r.message_id "
-                "WHERE r.source = ? AND r.external_id = ? ORDER BY m.rowid",
-                (self.source, external_id),
-            ).fetchall()
-            return [mail.by_id(connection, row["message_id"]) for row in rows]
-
-    def mark_read(self, keys: Iterable[Key]) -> int:
-        """Set the flag of copies that were read in the other program; returns how many were unread here."""
-        with self.database.writing() as connection:
-            return sum(self._mark_read(connection, key) for key in keys)
-
-    def mark_closed(self, external_ids: Iterable[str]) -> int:
-        """Set the flag of every copy of messages that the other program closed; returns how many were unread here."""
-        with self.database.writing() as connection:
-            rows = [row for one in external_ids for row in self._rows(connection, one)]
-            return sum(self._mark_read(connection, Key(row["external_id"], row["agent_id"])) for row in rows)
+        return len(entries)
 
     def copied(self) -> set[str]:
         """The external ids of the messages that were ever copied."""
         with self.database.reading() as connection:
-            return {str(row["external_id"]) for row in self._rows(connection)}
+            query = "SELECT DISTINCT external_id FROM btmsg_mirrored WHERE source = ?"
+            return {str(row["external_id"]) for row in connection.execute(query, (self.source,))}
 
-    def unsettled(self) -> set[str]:
-        """The external ids of those of them that no read was carried for yet, from either side, to every recipient."""
+    def settled(self) -> dict[str, list[str]]:
+        """The messages of which every copy was read, as both programs know: external ids, with their times."""
         with self.database.reading() as connection:
             rows = connection.execute(
-                "SELECT external_id FROM btmsg_mirrored WHERE source = ? AND carried = 0", (self.source,)
+                """SELECT external_id, created_at FROM btmsg_mirrored WHERE source = ?
+                   GROUP BY external_id, created_at HAVING min(carried) = 1""",
+                (self.source,),
             )
-            return {str(row["external_id"]) for row in rows}
+            found: dict[str, list[str]] = {}
+            for row in rows:
+                found.setdefault(str(row["external_id"]), []).append(str(row["created_at"]))
+            return found
 
     def read_here(self, among: Iterable[Key] | None = None) -> list[Key]:
         """The copies read or acknowledged here that were not reported to the other program yet; see `carried`.
@@ -140,79 +128,82 @@ class Mirror:
         Args:
             among: the copies to look at; None is all.
         """
-        query = f"""SELECT r.external_id, r.agent_id FROM btmsg_mirrored r JOIN messages m ON m.id = r.message_id
-                    WHERE r.source = ? AND r.carried = 0 AND NOT ({UNREAD})"""
+        query = f"""SELECT r.external_id, r.created_at, r.agent_id
+                    FROM btmsg_mirrored AS r JOIN messages m ON m.id = r.message_id
+                    WHERE r.source = :source AND r.carried = 0 AND NOT ({UNREAD}) AND {_OURS}"""
+        place = {"source": self.source, "origin": self.origin}
         with self.database.reading() as connection:
             if among is None:
-                rows = connection.execute(f"{query} ORDER BY m.rowid", (self.source,)).fetchall()
+                rows = connection.execute(f"{query} ORDER BY m.rowid", place).fetchall()
             else:
-                one = f"{query} AND r.external_id = ? AND r.agent_id = ?"
-                rows = [row for key in among for row in connection.execute(one, (self.source, *key))]
-            return [Key(str(row["external_id"]), str(row["agent_id"])) for row in rows]
+                one = f"{query} AND {_OF_KEY}"
+                rows = [row for key in among for row in connection.execute(one, place | key._asdict())]
+            return [Key(str(row["external_id"]), str(row["created_at"]), str(row["agent_id"])) for row in rows]
 
     def carried(self, keys: Iterable[Key]) -> None:
         """Note that the other program knows of these reads."""
         with self.database.writing() as connection:
             connection.executemany(
-                "UPDATE btmsg_mirrored SET carried = 1 WHERE source = ? AND external_id = ? AND agent_id = ?",
-                [(self.source, *key) for key in keys],
+                f"UPDATE btmsg_mirrored AS r SET carried = 1 WHERE {_OF_KEY} AND {_OURS}",
+                [{"source": self.source, "origin": self.origin, **key._asdict()} for key in keys],
             )
-
-    def _ensure_agents(self, connection: sqlite3.Connection, members: Iterable[Member]) -> dict[str, str]:
-        """Register those that are not there yet; returns the ids here of all by their ids there."""
-        wanted = {one.id: one for one in reversed([*members])}
-        names = [name for one in wanted for name in (one, self._own_id(one))]
-        rows = connection.execute(
-            f"SELECT id, group_id, role FROM agents WHERE id IN ({', '.join('?' * len(names))})", names
-        )
-        there = {str(row["id"]): row for row in rows}
-        ids = {one.id: self._id_here(one, there) for one in reversed(wanted.values())}
-        for name, here in ids.items():
-            if here not in there:
-                one = wanted[name]
-                agent = agents.register(
-                    connection, None, here, name=one.name or name, role=one.role, group_id=self.group_id
-                )
-                channels.enter_review_channels(connection, agent)
-        return ids
-
-    def _own_id(self, name: str) -> str:
-        return f"{self.group_id}/{name}"
-
-    def _id_here(self, one: Member, there: Mapping[str, sqlite3.Row]) -> str:
-        """The id of the agent: its own, unless an agent of another group has that."""
-        own, same = self._own_id(one.id), there.get(one.id)
-        if own in there:
-            return own
-        is_ours = same is None or same["group_id"] == self.group_id or same["role"] == one.role == ADMIN
-        return one.id if is_ours else own
 
     def _deliver(
         self, connection: sqlite3.Connection, entries: Sequence[Entry], members: Iterable[Member], *, renew: bool
-    ) -> int:
+    ) -> Delivered:
         people = dict.fromkeys(one for entry in entries for one in (entry.from_agent, entry.to_agent))
-        ids = self._ensure_agents(connection, [*members, *(Member(one) for one in people)])
-        known = {
-            external_id: {row["agent_id"] for row in self._rows(connection, external_id)}
-            for external_id in dict.fromkeys(entry.external_id for entry in entries)
-        }
-        count = 0
+        ids = registered(connection, self.group_id, people, members)
+        messages: dict[tuple[str, str], list[Entry]] = {}
         for entry in entries:
-            copies = known[entry.external_id]
-            is_known = entry.to_agent in copies or (entry.to_all and bool(copies) and not renew)
-            if renew or not is_known:
-                self._write(connection, entry, ids)
-                count += not is_known
-            if entry.read:
-                self._mark_read(connection, Key(entry.external_id, entry.to_agent))
-        search.index_pending(connection, None)
-        return count
+            messages.setdefault((entry.external_id, entry.created_at), []).append(entry)
+        new = read = 0
+        for of_one in messages.values():
+            copies = self._copies(connection, of_one[0])
+            is_known = bool(copies)
+            for entry in of_one:
+                copy = copies.get(entry.to_agent)
+                if copy is None and entry.to_all and is_known:
+                    continue
+                if copy is None or renew:
+                    copies[entry.to_agent] = self._write(connection, entry, ids, copy)
+                was_unread = entry.read and self._mark_read(connection, copies[entry.to_agent])
+                new += copy is None
+                read += was_unread and copy is not None
+            recipients = {entry.to_agent for entry in of_one}
+            others = [copy for agent, copy in copies.items() if agent not in recipients]
+            if of_one[0].closed:
+                read += sum(self._mark_read(connection, copy) for copy in others)
+            elif renew and not of_one[0].to_all:
+                self._remove(connection, [copy for copy in others if self._is_own(copy)])
+        search.index_pending(connection, search.BATCH + len(entries), at_least=search.WORTHWHILE)
+        return Delivered(new, read)
 
-    def _write(self, connection: sqlite3.Connection, entry: Entry, ids: Mapping[str, str]) -> None:
-        import json
+    def _copies(self, connection: sqlite3.Connection, entry: Entry) -> dict[str, _Copy]:
+        """The copies of the entry's message, by recipient.
 
-        message_id = self._message_id(entry.external_id, entry.to_agent)
-        is_new = not connection.execute("SELECT 1 FROM messages WHERE id = ?", (message_id,)).fetchone()
+        Two places may by chance have a message of one id, made in one second: what tells them apart is the payload.
+        """
+        rows = connection.execute(
+            """SELECT r.agent_id, r.message_id, r.origin, p.payload
+               FROM btmsg_mirrored r LEFT JOIN btmsg_payloads p ON p.message_id = r.message_id
+               WHERE r.source = ? AND r.external_id = ? AND r.created_at = ? ORDER BY r.origin = ?""",
+            (self.source, entry.external_id, entry.created_at, self.origin),
+        ).fetchall()
+        found = {}
+        for row in rows:
+            key = Key(entry.external_id, entry.created_at, str(row["agent_id"]))
+            copy = _Copy(key, str(row["message_id"]), str(row["origin"]))
+            if self._is_own(copy) or row["payload"] in (None, payload_text(entry.payload)):
+                found[key.agent_id] = copy
+        return found
+
+    def _is_own(self, copy: _Copy) -> bool:
+        """Whether the copy was made for this place; an earlier version did not write down for which."""
+        return copy.origin in ("", self.origin)
+
+    def _write(self, connection: sqlite3.Connection, entry: Entry, ids: Mapping[str, str], copy: _Copy | None) -> _Copy:
+        payload = payload_text(entry.payload)
+        kept = copy or _Copy(entry.key, self._message_id(entry.key, payload), self.origin)
         connection.execute(
             """INSERT INTO messages
                  (id, from_agent, to_agent, content, read, reply_to, group_id, sender_group_id, created_at)
@@ -220,59 +211,80 @@ class Mirror:
                ON CONFLICT (id) DO UPDATE SET from_agent = :sender, to_agent = :recipient, content = :content,
                  reply_to = :reply_to, group_id = :group, sender_group_id = :group, created_at = :created""",
             {
-                "id": message_id,
+                "id": kept.message_id,
                 "sender": ids[entry.from_agent],
                 "recipient": ids[entry.to_agent],
                 "content": entry.content,
                 "reply_to": entry.reply_to and self._replied(connection, entry.reply_to, entry.from_agent),
                 "group": self.group_id,
-                "created": entry.created_at or now(),
+                "created": entry.created_at,
             },
         )
-        connection.execute("DELETE FROM btmsg_payloads WHERE message_id = ?", (message_id,))
-        if entry.payload is not None:
-            text = json.dumps(entry.payload, ensure_ascii=False, default=str)
-            connection.execute("INSERT INTO btmsg_payloads (message_id, payload) VALUES (?, ?)", (message_id, text))
         connection.execute(
-            "INSERT INTO btmsg_mirrored (source, external_id, agent_id, message_id) VALUES (?, ?, ?, ?) "
-            "ON CONFLICT (source, external_id, agent_id) DO UPDATE SET message_id = excluded.message_id",
-            (self.source, entry.external_id, entry.to_agent, message_id),
+            "INSERT OR REPLACE INTO btmsg_payloads (message_id, payload) VALUES (?, ?)", (kept.message_id, payload)
         )
-        if is_new:
-            detail = f"to {ids[entry.to_agent]}: {message_id}, a copy of {entry.external_id}"
+        if copy is None:
+            connection.execute(
+                "INSERT INTO btmsg_mirrored (source, external_id, created_at, agent_id, message_id, origin) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (self.source, *entry.key, kept.message_id, self.origin),
+            )
+            detail = f"to {ids[entry.to_agent]}: {kept.message_id}, a copy of {entry.external_id}"
             audit.record(connection, ids[entry.from_agent], "send", detail)
+        return kept
 
-    def _message_id(self, external_id: str, agent_id: str) -> str:
+    def _message_id(self, key: Key, payload: str) -> str:
         """The same id whenever the copy is made, so that replies and acknowledgements outlive a rebuild."""
         import uuid
 
-        return str(uuid.uuid5(uuid.NAMESPACE_URL, "\n".join((self.source, external_id, agent_id))))
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, "\n".join((self.source, *key, payload))))
 
     def _replied(self, connection: sqlite3.Connection, external_id: str, replier: str) -> str | None:
-        """The id of the copy that was answered: the replier's own, else any."""
-        copies = {row["agent_id"]: row["message_id"] for row in self._rows(connection, external_id)}
-        return copies.get(replier) or next(iter(copies.values()), None)
-
-    def _rows(self, connection: sqlite3.Connection, external_id: str | None = None) -> list[sqlite3.Row]:
-        where, values = ("", ()) if external_id is None else ("AND external_id = ?", (external_id,))
-        return connection.execute(
-            f"SELECT external_id, agent_id, message_id FROM btmsg_mirrored WHERE source = ? {where} ORDER BY rowid",
-            (self.source, *values),
-        ).fetchall()
-
-    def _mark_read(self, connection: sqlite3.Connection, key: Key) -> bool:
-        """Set the flag, and note that the other program knows; whether it was unread here."""
+        """The id of the copy that was answered: one of this place, the replier's own, else any."""
         row = connection.execute(
-            f"""SELECT r.message_id, {UNREAD} AS is_unread
-                FROM btmsg_mirrored r JOIN messages m ON m.id = r.message_id
-                WHERE r.source = ? AND r.external_id = ? AND r.agent_id = ?""",
-            (self.source, *key),
+            """SELECT message_id FROM btmsg_mirrored WHERE source = ? AND external_id = ?
+               ORDER BY origin = ? DESC, agent_id = ? DESC, created_at DESC LIMIT 1""",
+            (self.source, external_id, self.origin, replier),
         ).fetchone()
+        return row and str(row["message_id"])
+
+    def _mark_read(self, connection: sqlite3.Connection, copy: _Copy) -> bool:
+        """Set the flag, and note that the other program knows; whether it was unread here."""
+        query = f"SELECT m.read, {UNREAD} AS is_unread FROM messages m WHERE m.id = ?"
+        row = connection.execute(query, (copy.message_id,)).fetchone()
         if row is None:
             return False
-        connection.execute("UPDATE messages SET read = 1 WHERE id = ? AND read = 0", (row["message_id"],))
+        if not row["read"]:
+            connection.execute("UPDATE messages SET read = 1 WHERE id = ?", (copy.message_id,))
         connection.execute(
-            "UPDATE btmsg_mirrored SET carried = 1 WHERE source = ? AND external_id = ? AND agent_id = ?",
-            (self.source, *key),
+            f"UPDATE btmsg_mirrored AS r SET carried = 1 WHERE {_OF_COPY} AND carried = 0", self._place(copy)
         )
         return bool(row["is_unread"])
+
+    def _remove(self, connection: sqlite3.Connection, copies: Iterable[_Copy]) -> None:
+        for copy in copies:
+            connection.execute("DELETE FROM messages WHERE id = ?", (copy.message_id,))
+            connection.execute(f"DELETE FROM btmsg_mirrored AS r WHERE {_OF_COPY}", self._place(copy))
+
+    def _place(self, copy: _Copy) -> dict[str, str]:
+        return {"source": self.source, "origin": copy.origin, **copy.key._asdict()}
+
+
+class _Copy(NamedTuple):
+    """A copy, and the place that it was made for."""
+
+    key: Key
+    message_id: str
+    origin: str
+
+
+_OF_KEY: Final = (
+    "r.source = :source AND r.external_id = :external_id AND r.created_at = :created_at AND r.agent_id = :agent_id"
+)
+_OF_COPY: Final = f"{_OF_KEY} AND r.origin = :origin"
+_OURS: Final = """
+    (r.origin = :origin OR NOT EXISTS (
+       SELECT 1 FROM btmsg_mirrored o
+       WHERE (o.source, o.external_id, o.created_at, o.agent_id) = (r.source, r.external_id, r.created_at, r.agent_id)
+         AND o.origin = :origin))"""
+"""A copy that was made for this place, or for another where there is none of the same key for this one."""

@@ -6,6 +6,7 @@ import re
 import sqlite3
 from typing import Final
 
+from bmad_messenger.btmsg.migrations import UnfitError
 from bmad_messenger.btmsg.schema import BACKFILL, SHARED, Table
 
 _TOKEN: Final = re.compile(
@@ -13,15 +14,22 @@ _TOKEN: Final = re.compile(
 )
 _QUOTED: Final = re.compile(r"""^["`\[](.*)["`\]]$""", re.S)
 _CONSTRAINT: Final = re.compile(r"(?i)(constraint|primary|unique|check|foreign)\b")
+_RULE: Final = re.compile(r"(?i)\b(check|collate|conflict|generated|deferrable)\b")
+"""What a definition may say beside what SQLite tells of it, to refuse or to change what is written today."""
 
 
 def complete(connection: sqlite3.Connection, name: str) -> None:
     """Give the shared table `name` its present form, inside the caller's transaction.
 
     Foreign keys must be off and `legacy_alter_table` on: then a reference or view that names the table stays as it is.
+
+    Raises:
+        UnfitError: where it is no table, or has several rows of one key.
     """
-    table = SHARED[name]
-    if not _columns(connection, name):
+    table, kind = SHARED[name], _kind(connection, name)
+    if kind not in ("", "table"):
+        raise UnfitError(f"{name} is a {kind}, not a table")
+    if not kind:
         connection.execute(table.create(name))
     elif missing := _missing(connection, name):
         if all(_can_be_added(table.columns[column]) for column in missing) and _fits(connection, name):
@@ -31,6 +39,13 @@ def complete(connection: sqlite3.Connection, name: str) -> None:
             _rebuild(connection, name)
     elif not _fits(connection, name):
         _rebuild(connection, name)
+
+
+def _kind(connection: sqlite3.Connection, name: str) -> str:
+    """What is called so: `table` or `view`; empty where nothing is."""
+    query = "SELECT type FROM sqlite_master WHERE type IN ('table', 'view') AND name = ? COLLATE NOCASE"
+    row = connection.execute(query, (name,)).fetchone()
+    return str(row["type"]) if row else ""
 
 
 def _missing(connection: sqlite3.Connection, name: str) -> list[str]:
@@ -44,7 +59,7 @@ def _can_be_added(definition: str) -> bool:
 
 
 def _fits(connection: sqlite3.Connection, name: str) -> bool:
-    """Whether the columns there are have the present types, defaults and references, and no other uniqueness."""
+    """Whether the columns there are have the present types, defaults and references, and no rules of their own."""
     model = sqlite3.connect(":memory:")
     try:
         model.row_factory = sqlite3.Row
@@ -54,6 +69,9 @@ def _fits(connection: sqlite3.Connection, name: str) -> bool:
             all(found[column] == wanted[column] for column in wanted if column in found)
             and _references(model, name) == {one for one in _references(connection, name) if one[0] in wanted}
             and not _unique_sets(connection, name, set(wanted)) - _unique_sets(model, name, set(wanted))
+            and not any(_RULE.search(_unquoted(one)) for one in _own_definitions(connection, name, SHARED[name]))
+            and _has_rowid(connection, name)
+            and _is_numbered(connection, name) == _is_numbered(model, name)
         )
     finally:
         model.close()
@@ -96,12 +114,17 @@ def _rebuild(connection: sqlite3.Connection, name: str) -> None:
     """Copy the table into one of the present form and give it its name; SQLite can't change a column in place."""
     table, new = SHARED[name], f"btmsg_new_{name}"
     kept = connection.execute(
-        "SELECT sql FROM sqlite_master WHERE tbl_name = ? AND type IN ('index', 'trigger') AND sql IS NOT NULL", (name,)
+        "SELECT sql FROM sqlite_master WHERE tbl_name = ? COLLATE NOCASE AND type IN ('index', 'trigger') "
+        "AND sql IS NOT NULL",
+        (name,),
     ).fetchall()
     sequence = _sequence(connection, name)
     connection.execute(table.create(new, _foreign_definitions(connection, name, table)))
     target, source = _copied(connection, name, new, table)
-    connection.execute(f"INSERT INTO {new} ({target}) SELECT {source} FROM {name} AS old")
+    try:
+        connection.execute(f"INSERT INTO {new} ({target}) SELECT {source} FROM {name} AS old")
+    except sqlite3.IntegrityError as error:
+        raise UnfitError(f"the table {name} has {_twins(connection, name, new) or error}") from error
     connection.execute(f"DROP TABLE {name}")
     connection.execute(f"ALTER TABLE {new} RENAME TO {name}")
     for row in kept:
@@ -110,10 +133,20 @@ def _rebuild(connection: sqlite3.Connection, name: str) -> None:
         connection.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?", (sequence, name))
 
 
+def _twins(connection: sqlite3.Connection, name: str, new: str) -> str:
+    """The first rows of one key, which an old table may have let be; empty where there are none."""
+    key = [column for column, facts in _columns(connection, new).items() if facts[3]]
+    columns = ", ".join(key)
+    row = connection.execute(
+        f"SELECT count(*) AS rows, {columns} FROM {name} GROUP BY {columns} HAVING count(*) > 1 LIMIT 1"
+    ).fetchone()
+    return f"{row['rows']} rows with the {columns} {', '.join(repr(row[column]) for column in key)}" if row else ""
+
+
 def _sequence(connection: sqlite3.Connection, name: str) -> int | None:
     if not _columns(connection, "sqlite_sequence") or "AUTOINCREMENT" not in SHARED[name].columns.get("id", ""):
         return None
-    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (name,)).fetchone()
+    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ? COLLATE NOCASE", (name,)).fetchone()
     return row and int(row["seq"])
 
 
@@ -124,8 +157,7 @@ def _copied(connection: sqlite3.Connection, name: str, new: str, table: Table) -
     for row in connection.execute("SELECT name, hidden FROM pragma_table_xinfo(?)", (new,)):
         if str(row["name"]).lower() not in pairs and not row["hidden"]:
             pairs[_quote(row["name"])] = f"old.{_quote(row['name'])}"
-    has_rowid = "SELECT wr FROM pragma_table_list(?) WHERE schema = 'main'"
-    if not connection.execute(has_rowid, (name,)).fetchone()["wr"]:
+    if _has_rowid(connection, name):
         pairs = {"rowid": "old.rowid"} | pairs
     return ", ".join(pairs), ", ".join(pairs.values())
 
@@ -148,12 +180,28 @@ def _blank(definition: str) -> str:
     return "0" if definition.startswith("INTEGER") else "''"
 
 
+def _has_rowid(connection: sqlite3.Connection, name: str) -> bool:
+    """Whether rows have a number, which is the order of insertion."""
+    query = "SELECT wr FROM pragma_table_list(?) WHERE schema = 'main'"
+    return not connection.execute(query, (name,)).fetchone()["wr"]
+
+
+def _is_numbered(connection: sqlite3.Connection, name: str) -> bool:
+    """Whether a number once given is not given again."""
+    return "AUTOINCREMENT" in _unquoted(_sql(connection, name)).upper()
+
+
+def _own_definitions(connection: sqlite3.Connection, name: str, table: Table) -> list[str]:
+    """The definitions of the columns that are shared, and the constraints that are on no others."""
+    foreign = _foreign_definitions(connection, name, table)
+    return [one for one in _definitions(_sql(connection, name)) if one not in foreign]
+
+
 def _foreign_definitions(connection: sqlite3.Connection, name: str, table: Table) -> tuple[str, ...]:
     """The columns that other programs added, and the constraints on them, as they wrote them."""
-    row = connection.execute("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", (name,)).fetchone()
     columns: dict[str, str] = {}
     constraints = []
-    for definition in _definitions(row["sql"]):
+    for definition in _definitions(_sql(connection, name)):
         column = _first_name(definition)
         if _CONSTRAINT.match(definition):
             constraints.append(definition)
@@ -161,6 +209,11 @@ def _foreign_definitions(connection: sqlite3.Connection, name: str, table: Table
             columns[column] = definition
     on_theirs = [one for one in constraints if any(re.search(rf"\b{re.escape(column)}\b", one) for column in columns)]
     return (*columns.values(), *on_theirs)
+
+
+def _sql(connection: sqlite3.Connection, name: str) -> str:
+    query = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE"
+    return str(connection.execute(query, (name,)).fetchone()["sql"])
 
 
 def _definitions(sql: str) -> list[str]:
@@ -189,3 +242,8 @@ def _first_name(definition: str) -> str:
 
 def _quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
+
+
+def _unquoted(definition: str) -> str:
+    """The definition without the texts and names that stand in quotes."""
+    return " ".join(token for token in _TOKEN.findall(definition) if token[0] not in "'\"`[")

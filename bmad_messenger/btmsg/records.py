@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Final, NamedTuple, TypeVar
+
+from bmad_messenger.errors import InvalidError
 
 
 class Agent(NamedTuple):
@@ -204,25 +208,83 @@ class PriorityCount(NamedTuple):
     total: int
 
 
-_Record = TypeVar("_Record")
+_Record = TypeVar("_Record", bound=tuple[Any, ...])
 
 
 def from_row(kind: type[_Record], row: sqlite3.Row) -> _Record:
-    """The record that a row holds; the row's columns have the names of the record's fields."""
-    fields: tuple[str, ...] = kind._fields  # type: ignore[attr-defined]
-    values = {name: row[name] for name in fields}
-    if "read" in values:
-        values["read"] = bool(values["read"])
-    if values.get("payload") is not None:
-        import json
+    """The record that a row holds; the row's columns have the names of the record's fields.
 
-        values["payload"] = json.loads(values["payload"])
-    return kind(**values)
+    SQLite lets any program put a value of any type into any column, so each is made what its field is.
+    """
+    return kind(*[read(row[name]) for name, read in _readers(kind)])
+
+
+def payload_text(payload: Any) -> str:
+    """The JSON text of a payload.
+
+    Raises:
+        InvalidError: where it is no JSON value.
+    """
+    import json
+
+    try:
+        return json.dumps(payload, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidError(f"the payload is no JSON value: {error}", hint="texts, numbers, lists, objects") from error
+
+
+def payload_of(stored: object) -> Any:
+    """The payload that a stored JSON text holds; a text that is no JSON stands for itself."""
+    if stored is None:
+        return None
+    import json
+
+    text = as_text(stored)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def whole_number(value: object) -> int | None:
+    """The whole number that a value is or reads as; None where it is none."""
+    if isinstance(value, int) or value is None:
+        return value
+    try:
+        return int(float(as_text(value)))
+    except (ValueError, OverflowError):
+        return None
 
 
 def as_dict(record: Any) -> dict[str, Any]:
     """The JSON object of a record: its fields in camelCase, records within it likewise."""
     return {_camel(name): _plain(value) for name, value in record._asdict().items()}
+
+
+@cache
+def _readers(kind: type) -> list[tuple[str, Callable[[Any], Any]]]:
+    """What reads each field of a record."""
+    return [(name, _READERS[str(getattr(one, "__forward_arg__", one))]) for name, one in kind.__annotations__.items()]
+
+
+def as_text(value: object) -> str:
+    """A text as it is, bytes as the text that they are in UTF-8, with `\\xff` for what is none, a number in digits."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return value.decode(errors="backslashreplace")
+    return "" if value is None else str(value)
+
+
+_READERS: Final[dict[str, Callable[[Any], Any]]] = {
+    "str": as_text,
+    "str | None": lambda value: None if value is None else as_text(value),
+    "int": lambda value: whole_number(value) or 0,
+    "int | None": whole_number,
+    "bool": lambda value: value != 0,
+    "Any": payload_of,
+}
+"""What makes a stored value one of a field's type."""
 
 
 def _plain(value: Any) -> Any:

@@ -124,11 +124,13 @@ OWN_TABLES: Final[dict[str, Table]] = {
         {
             "source": _TEXT,
             "external_id": _TEXT,
+            "created_at": _TEXT,
             "agent_id": _TEXT,
             "message_id": _TEXT,  # no reference: the row stays when its message is deleted, so that it stays deleted
+            "origin": _TEXT,
             "carried": "INTEGER NOT NULL DEFAULT 0",
         },
-        ("PRIMARY KEY (source, external_id, agent_id)",),
+        ("PRIMARY KEY (source, external_id, created_at, agent_id, origin)",),
     ),
     "btmsg_dead_letters": Table(
         {
@@ -151,19 +153,19 @@ OWN_TABLES: Final[dict[str, Table]] = {
 _MOMENT: Final = moment_of("created_at")
 
 INDEXES: Final[dict[str, str]] = {
-    "btmsg_messages_unread": f"messages(to_agent, read, {_MOMENT})",
     "btmsg_messages_to": f"messages(to_agent, {_MOMENT})",
     "btmsg_messages_pair": f"messages(from_agent, to_agent, {_MOMENT})",
     "btmsg_messages_from": f"messages(from_agent, {_MOMENT})",
     "btmsg_messages_group": f"messages(group_id, {_MOMENT})",
-    "btmsg_messages_reply": "messages(reply_to)",
     "btmsg_seen_message": "seen_messages(message_id)",
     "btmsg_posts": f"channel_messages(channel_id, {_MOMENT})",
     "btmsg_channels_group": "channels(group_id)",
     "btmsg_tasks_group": "tasks(group_id, status)",
     "btmsg_comments_task": "task_comments(task_id)",
     "btmsg_audit_agent": "audit_log(agent_id)",
-    "btmsg_mirrored_message": "btmsg_mirrored(message_id)",
     "btmsg_mirrored_open": "btmsg_mirrored(source) WHERE carried = 0",
     "btmsg_task_changes_task": "btmsg_task_changes(task_id, version)",
 }
+
+WAITING_INDEX: Final = f"messages(to_agent, read, btmsg_seen, {_MOMENT})"
+"""Behind the unread messages of an agent, and their count."""

@@ -70,7 +70,7 @@ class Session:
         """Write, all or nothing, as nobody in particular."""
         with self.database.writing() as connection:
             yield connection
-            search.index_pending(connection)
+            search.index_pending(connection, at_least=search.WORTHWHILE)
 
     def name(self) -> str:
         """The id of the caller.
@@ -79,7 +79,7 @@ class Session:
             UsageError: where nobody is named.
         """
         if not self.agent:
-            raise UsageError("which agent is calling?", hint="set BTMSG_AGENT_ID or give --agent")
+            raise UsageError("nobody is named as the caller", hint="set BTMSG_AGENT_ID or give --agent")
         return self.agent
 
     def _caller(self, connection: sqlite3.Connection) -> Agent:

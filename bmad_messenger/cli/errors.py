@@ -39,7 +39,7 @@ def exit_code_of(run: Callable[[], int], *, as_json: bool, program: str = "bmad-
         _print_document(error, warnings)
     elif error is not None:
         for problem in error.problems or (error.problem,):
-            _print(f"{_paint('error:', 31)} {printable(str(problem), lines=False)}")
+            complain(problem)
     return code
 
 
@@ -50,6 +50,18 @@ def warn(problem: Problem) -> None:
         kept.append(problem)
     else:
         _print(f"{_paint('warning:', 33)} {printable(str(problem), lines=False)}")
+
+
+def complain(problem: Problem) -> None:
+    """Print an error that does not end the run, one line on stderr."""
+    _print(f"{_paint('error:', 31)} {printable(str(problem), lines=False)}")
+
+
+def say(text: str) -> None:
+    """Print a part of a line on stderr, where a person is asked something."""
+    with suppress(OSError):  # who hears nothing answers nothing
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def _end_of(run: Callable[[], int], program: str) -> tuple[int, MessengerError | None]:

@@ -10,7 +10,7 @@ from bmad_messenger.cli.errors import warn
 from bmad_messenger.cli.options import Json, Project
 from bmad_messenger.cli.output import write_json, write_lines, write_table
 from bmad_messenger.config import PROJECT_VARIABLE, find_project
-from bmad_messenger.errors import NotFoundError
+from bmad_messenger.errors import NotFoundError, Problem
 from bmad_messenger.messenger import Messenger
 
 
@@ -50,11 +50,18 @@ def sync(
     Example:
       bmad-messenger sync --restore
     """
-    actions = Messenger.open(project, report=warn).sync(restore=restore, rebuild=rebuild)
+    warnings: list[Problem] = []
+
+    def report(problem: Problem) -> None:
+        warnings.append(problem)
+        warn(problem)
+
+    actions = Messenger.open(project, report=report).sync(restore=restore, rebuild=rebuild)
     if as_json:
         write_json({"actions": [*actions]})
     else:
-        write_lines(actions, empty="Queue and archive agree.")
+        rest = "; what else there was to do is left, as the warning says" if warnings else ""
+        write_lines(actions, empty=f"Queue and archive agree{rest}.")
 
 
 def plugins(as_json: Json = False, project: Project = None) -> None:

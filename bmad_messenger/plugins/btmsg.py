@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from bmad_messenger.config import USER
+from bmad_messenger.config import USER, Config, Project
 from bmad_messenger.errors import MessengerError, NotFoundError
 from bmad_messenger.message import ALL, Message, Status
 from bmad_messenger.plugins.spec import hookimpl
 
 if TYPE_CHECKING:
-    from bmad_messenger.btmsg.mirror import Entry, Member, Mirror
+    from bmad_messenger.btmsg.mirror import Entry, Key, Mirror
+    from bmad_messenger.btmsg.mirrored_agents import Member
     from bmad_messenger.messenger import Messenger
 
 NAME: Final = "btmsg"
@@ -32,6 +35,9 @@ _UNNAMED: Final = "bmad"
 
 _PAUSE: Final = 30.0
 """Seconds in which a database that failed is left alone, so that one in use delays one send and not each."""
+
+_CREATED: Final = re.compile(r"^created:.*", re.MULTILINE)
+"""The line of an archived message that tells when it was made."""
 
 _GRACE: Final = 10
 """Tenths of a second that messages may take from the queue to the database."""
@@ -53,13 +59,11 @@ def after_change(messenger: Messenger, messages: Sequence[Message]) -> None:
 @hookimpl
 def before_receive(messenger: Messenger, agent: str, messages: Sequence[Message]) -> list[str]:
     """Tell which of the messages the agent has read in btmsg."""
-    from bmad_messenger.btmsg.mirror import Key
-
     link = _link(messenger)
     if link.is_paused or not link.exists:
         return []
     with link.mirror() as mirror:
-        return [key.external_id for key in mirror.read_here(Key(one.message_id, agent) for one in messages)]
+        return [key.external_id for key in mirror.read_here(_key(one, agent) for one in messages)]
 
 
 @hookimpl
@@ -69,17 +73,32 @@ def sync(messenger: Messenger, messages: Sequence[Message], rebuild: bool) -> li
     if not link.exists and not messages and not any(messenger.archive.ids()):
         return []
     with link.mirror() as mirror:
-        done = list(_read_there(messenger, mirror, messages)) if link.exists else []
         opened = {message.message_id for message in messages}
-        settled = set() if rebuild else mirror.copied() - mirror.unsettled()
-        closed = _archived(messenger, (one for one in messenger.archive.ids() if one not in opened | settled))
+        settled = {} if rebuild or not link.exists else mirror.settled()
+        closed = _archived(messenger, (one for one in messenger.archive.ids() if one not in opened), settled)
         entries = _entries(messenger, sorted((*messages, *closed), key=lambda message: message.created))
         if rebuild:
             count = mirror.rebuild(entries, _members(messenger))
-            return [*done, f"rebuilt the btmsg messages from queue and archive: {count}"]
-        read = mirror.mark_read(_key(entry) for entry in entries if entry.read)
-        new = mirror.deliver(entries, _members(messenger))
-    return [*done, *([f"brought btmsg up to date: {new} new, {read} read"] if new or read else [])]
+            done = [f"rebuilt the btmsg messages from queue and archive: {count}"]
+        else:
+            new, read = mirror.deliver(entries, _members(messenger))
+            done = [f"brought btmsg up to date: {new} new, {read} read"] if new or read else []
+        # After that: what this project has beside another's is told apart by its own copies.
+        return [*_read_there(messenger, mirror, messages), *done]
+
+
+def place_of(project: Project, config: Config) -> tuple[Path | None, str]:
+    """Where a project's copies are: the database's file, None for the user's own, and the group in it."""
+    settings = config.plugin_settings.get(NAME, {})
+    group = settings.get("group") or project.root.name
+    group = "".join(letter if letter.isprintable() else "?" for letter in group).strip() or _UNNAMED
+    path = settings.get("database")
+    return project.root / os.path.expanduser(path) if path else None, group
+
+
+def source_of(group: str) -> str:
+    """What tells the copies of a group's messages from those of other programs."""
+    return f"bmad-messenger:{group}"
 
 
 class _Link:
@@ -89,15 +108,10 @@ class _Link:
         from bmad_messenger.btmsg.database import Database
         from bmad_messenger.btmsg.mirror import Mirror
 
-        settings = _settings(messenger)
-        group = settings.get("group") or messenger.project.root.name
-        group = "".join(letter if letter.isprintable() else "?" for letter in group).strip() or _UNNAMED
-        path = settings.get("database")
-        database = Database(
-            messenger.project.root / os.path.expanduser(path) if path else None,
-            lasting=False,  # `sync` copies again what a power failure took
-        )
-        self._mirror = Mirror(database, source=f"bmad-messenger:{group}", group_id=group)
+        path, group = place_of(messenger.project, messenger.config)
+        database = Database(path, lasting=False)  # `sync` copies again what a power failure took
+        place = os.path.realpath(messenger.project.root)
+        self._mirror = Mirror(database, source=source_of(group), group_id=group, origin=place)
         self._failed: float | None = None  # when, by the monotonic clock
         weakref.finalize(messenger, database.close).atexit = False
 
@@ -140,7 +154,7 @@ def _settings(messenger: Messenger) -> Any:
 
 def _members(messenger: Messenger) -> list[Member]:
     """Every agent of the project, with its role."""
-    from bmad_messenger.btmsg.mirror import Member
+    from bmad_messenger.btmsg.mirrored_agents import Member
 
     roles = {**ROLES, **(_settings(messenger).get("roles") or {})}
     return [Member(agent, roles.get(agent, _OTHER)) for agent in messenger.config.agents]
@@ -162,6 +176,7 @@ def _entries(messenger: Messenger, messages: Iterable[Message]) -> list[Entry]:
             payload=dict(message.payload),
             created_at=timestamp(message.created),
             reply_to=message.reply_to,
+            closed=message.status.is_closed,
             to_all=message.to_agents == ALL,
         )
         is_read = message.status is not Status.PENDING
@@ -172,10 +187,12 @@ def _entries(messenger: Messenger, messages: Iterable[Message]) -> list[Entry]:
     return entries
 
 
-def _key(entry: Entry) -> Any:
+def _key(message: Message, agent: str) -> Key:
+    """The copy of a message that an agent has."""
     from bmad_messenger.btmsg.mirror import Key
+    from bmad_messenger.btmsg.times import timestamp
 
-    return Key(entry.external_id, entry.to_agent)
+    return Key(message.message_id, timestamp(message.created), agent)
 
 
 def _lacks_earlier(messenger: Messenger, mirror: Mirror) -> bool:
@@ -192,8 +209,8 @@ def _lacks_earlier(messenger: Messenger, mirror: Mirror) -> bool:
 def _read_there(messenger: Messenger, mirror: Mirror, messages: Sequence[Message]) -> Iterator[str]:
     """Mark read in the queue what was read in btmsg; what another clone's queue holds is left to that clone."""
     roster = messenger.config.agents
-    recipients = {message.message_id: message.recipients(roster) for message in messages}
-    keys = [key for key in mirror.read_here() if key.agent_id in recipients.get(key.external_id, ())]
+    own = {_key(message, agent) for message in messages for agent in message.recipients(roster)}
+    keys = [key for key in mirror.read_here() if key in own]
     for agent in dict.fromkeys(key.agent_id for key in keys):
         read = [key.external_id for key in keys if key.agent_id == agent]
         messenger.mark_read(agent, read)
@@ -201,9 +218,16 @@ def _read_there(messenger: Messenger, mirror: Mirror, messages: Sequence[Message
     mirror.carried(keys)
 
 
-def _archived(messenger: Messenger, message_ids: Iterable[str]) -> Iterator[Message]:
+def _archived(
+    messenger: Messenger, message_ids: Iterable[str], settled: Mapping[str, Sequence[str]]
+) -> Iterator[Message]:
+    """The messages of the archive, but for those of which every copy was read, as the database tells."""
     for message_id in message_ids:
         with suppress(MessengerError):  # a damaged file was reported when queue and archive were settled
+            text = messenger.archive.text(message_id) if message_id in settled else None
+            created = _CREATED.search(text) if text else None
+            if created and any(f"{time[:10]}T{time[11:19]}Z" in created[0] for time in settled[message_id]):
+                continue  # known by one line, without parsing the file: there may be thousands
             message = messenger.archive.read(message_id)
             if message is not None:
                 yield message

@@ -50,7 +50,7 @@ class Plugins:
         self._manager = pluggy.PluginManager(spec.NAME)
         self._manager.add_hookspecs(spec)
         self._versions: dict[str, str] = {}
-        disabled = {*disabled, *_names(os.environ.get(DISABLED_VARIABLE, ""))}
+        disabled = {*disabled, *disabled_by_environment()}
         self._disabled = sorted(disabled)
         for name in disabled:
             self._manager.set_blocked(name)
@@ -113,6 +113,21 @@ class Plugins:
             self._versions[entry.name] = entry.dist.version
 
 
+def disabled_by_environment() -> list[str]:
+    """The names of the plugins that the environment switches off."""
+    return _names(os.environ.get(DISABLED_VARIABLE, ""))
+
+
+def known_plugins() -> set[str]:
+    """The names of the plugins that come with the messenger, and of all that are installed."""
+    return {*BUILT_IN, *chosen_plugins(), *(entry.name for entry in _installed())}
+
+
+def chosen_plugins() -> list[str]:
+    """The names of the installed plugins that are loaded unless they are switched off."""
+    return [entry.name for entry in _entry_points()]
+
+
 def _first(call: Callable[..., Any]) -> Callable[..., Any]:
     """One plugin's answer in place of a list of one; pluggy leaves out an answer of None."""
 
@@ -146,11 +161,14 @@ def _entry_points() -> list[Any]:
     chosen = os.environ.get(CHOSEN_VARIABLE)
     if chosen == "" or not any(_offers_plugins(Path(folder or ".")) for folder in dict.fromkeys(sys.path)):
         return []
+    names = None if chosen is None else _names(chosen)
+    return [entry for entry in _installed() if names is None or entry.name in names]
+
+
+def _installed() -> list[Any]:
     from importlib.metadata import entry_points
 
-    entries = sorted(entry_points(group=spec.NAME), key=lambda entry: entry.name)
-    names = None if chosen is None else _names(chosen)
-    return [entry for entry in entries if names is None or entry.name in names]
+    return sorted(entry_points(group=spec.NAME), key=lambda entry: entry.name)
 
 
 def _names(text: str) -> list[str]:

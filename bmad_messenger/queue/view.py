@@ -19,6 +19,7 @@ Check = Callable[[Document, str | None], tuple[Problem, ...]]
 """Judges one message of the queue, given as a list of one: what is wrong with it, and where."""
 
 _MARKER: Final = re.compile(MARKER)
+_CLOSED: Final = tuple(status.value for status in Status if status.is_closed)
 ADOPTED: Final = ("message_id", "priority", "created", "status")
 """What a message that is typed in by hand need not have."""
 
@@ -129,7 +130,7 @@ def checked_view(text: str, path: str | None, check: Check) -> QueueView:
     view = _judged(queue, mappings, check, {})
     list_is_last = queue.end == len(text)
     # A text that holds a closed message, which is about to leave, is never trusted: so no command looks for one there.
-    holds_closed = any(Status(view.head(index)["status"]).is_closed for index in view.valid())
+    holds_closed = any(view.head(index)["status"] in _CLOSED for index in view.valid())
     if not (is_scannable and list_is_last) or view.problems or view.incomplete or holds_closed:
         return replace(view, is_clean=False)
     return replace(view, is_clean=all(_lines_agree(queue, index, view.mapping(index)) for index in view.valid()))

@@ -63,6 +63,15 @@ def test_groups_have_channels_of_their_own(team: As) -> None:
         team(None).get_channel_messages("review-log")
 
 
+def test_operator_and_nobody_see_the_channels_of_all_groups(team: As) -> None:
+    team(None).register("other", group_id="h")
+
+    for caller in ("boss", None):
+        assert [one.group_id for one in team(caller).get_channels()] == ["g", "h", "g", "h"]
+        assert [one.group_id for one in team(caller).get_channels("h")] == ["h", "h"]
+    assert [one.group_id for one in team("mgr").get_channels()] == ["g", "g"]
+
+
 @pytest.mark.parametrize("name", ["", "#", "two words", "a\tb"])
 def test_a_name_that_can_t_be_is_refused(team: As, name: str) -> None:
     with pytest.raises(InvalidError):

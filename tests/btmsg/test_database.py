@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from bmad_messenger.btmsg import Btmsg, Database
+from bmad_messenger.btmsg import Board, Btmsg, Database
 from bmad_messenger.btmsg.database import default_path
 from bmad_messenger.errors import DamagedError, LockTimeoutError, NotPermittedError
 from tests.btmsg.plain_sql import OLDER
+from tests.btmsg.reads import READS, WRITES
 
 
 def mode(path: Path) -> int:
@@ -67,19 +68,57 @@ def test_reading_an_absent_file_makes_none(path: Path) -> None:
     assert len(btmsg.get_agents()) == 1
 
 
-def test_reading_writes_nothing(path: Path) -> None:
-    with Btmsg(path) as btmsg:
-        btmsg.register("a", group_id="g", role="manager")
-        btmsg.register("b", group_id="g")
-    with Btmsg(path, agent="a") as btmsg:
-        btmsg.send("b", "text")
-    before = path.read_bytes(), path.stat().st_mtime_ns
+@pytest.fixture
+def used(path: Path) -> Path:
+    """A database with a row of most kinds, which nobody has open."""
+    with Btmsg(path, agent="mgr") as btmsg:
+        btmsg.register("mgr", group_id="g", role="manager")
+        btmsg.register("dev", group_id="g")
+        btmsg.register("dev-2", group_id="g")
+        btmsg.send("dev", "a word", payload=[1])
+        btmsg.channel_post("review-log", "a word")
+        btmsg.board.add("a word")
+    with closing(sqlite3.connect(path)) as theirs, theirs:
+        theirs.execute("UPDATE channels SET id = 'c' WHERE name = 'review-queue'")
+        theirs.execute("UPDATE tasks SET id = 't'")
+    return path
 
-    with Btmsg(path, agent="b") as btmsg:
-        assert (btmsg.unread_messages(), btmsg.get_feed(), btmsg.search("text"), btmsg.health(), btmsg.graph()) > ([],)
-        with pytest.raises(NotPermittedError), btmsg.database.reading() as connection:
-            connection.execute("DELETE FROM messages").fetchall()
-    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+
+@pytest.mark.parametrize("agent", ["mgr", "dev"])
+def test_reading_writes_nothing(used: Path, agent: str) -> None:
+    with closing(sqlite3.connect(used)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    before = used.read_bytes(), used.stat().st_mtime_ns
+
+    with Btmsg(used, agent=agent) as btmsg:
+        for read in READS.values():
+            read(btmsg)
+        with btmsg.database.reading() as connection:
+            assert connection.total_changes == 0
+            assert connection.execute("PRAGMA database_list").fetchone()["file"] == str(used)
+            with pytest.raises(sqlite3.OperationalError, match="readonly"):
+                connection.execute("DELETE FROM messages")
+        log = used.with_name(f"{used.name}-wal")
+        assert log.stat().st_size == 0
+    assert (used.read_bytes(), used.stat().st_mtime_ns) == before
+
+
+def test_a_file_without_write_permission_is_read(used: Path) -> None:
+    for path in used.parent.iterdir():
+        path.chmod(0o400)
+    used.parent.chmod(0o500)
+    try:
+        with Btmsg(used, agent="mgr") as btmsg:
+            for read in READS.values():
+                read(btmsg)
+    finally:
+        used.parent.chmod(0o700)
+
+
+def test_every_function_that_reads_is_among_them() -> None:
+    methods = {name for kind in (Btmsg, Board) for name in vars(kind) if not name.startswith("_")}
+
+    assert methods - WRITES <= READS.keys()
 
 
 @pytest.mark.parametrize(

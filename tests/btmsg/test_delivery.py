@@ -55,6 +55,19 @@ def test_an_empty_message_and_no_caller_are_errors(team: As) -> None:
         team("nobody").send("dev", "text")
 
 
+@pytest.mark.parametrize("to", ["", " ", "a\nb"])
+def test_who_can_t_be_an_agent_gets_no_dead_letter(team: As, to: str) -> None:
+    with pytest.raises(InvalidError, match="is no id of an agent"):
+        team("mgr").send(to, "text")
+    assert team("mgr").dead_letters() == []
+
+
+def test_nobody_but_the_operator_writes_to_itself(team: As) -> None:
+    with pytest.raises(RefusedError, match="mgr may not message itself; only admin may"):
+        team("mgr").send("mgr", "text")
+    assert team("boss").send("boss", "text").message.to_agent == "boss"
+
+
 def test_a_message_to_nobody_is_a_dead_letter_and_delivered_once(team: As) -> None:
     with pytest.raises(DeadLetterError, match="there is no agent late") as caught:
         team("mgr").send("late", "text", payload=[1])
@@ -174,14 +187,18 @@ def send_until(path: Path, step: int) -> str:
     reader, writer = os.pipe()
     child = os.fork()
     if not child:
-        statements = iter(range(step))
-        btmsg = Btmsg(path, agent="mgr")
-        with btmsg.database.writing() as connection:
-            connection.set_trace_callback(
-                lambda _: os.kill(os.getpid(), signal.SIGKILL) if next(statements, None) is None else None
-            )
-        os.write(writer, btmsg.send("dev", f"number {step}", payload=step).message.content.encode())
-        os._exit(0)
+        try:
+            statements = iter(range(step))
+            btmsg = Btmsg(path, agent="mgr")
+            with btmsg.database.writing() as connection:
+                connection.set_trace_callback(
+                    lambda _: os.kill(os.getpid(), signal.SIGKILL) if next(statements, None) is None else None
+                )
+            os.write(writer, btmsg.send("dev", f"number {step}", payload=step).message.content.encode())
+        except Exception as error:  # noqa: BLE001  # else the child would go on with the tests
+            os.write(writer, repr(error).encode())
+        finally:
+            os._exit(0)
     os.close(writer)
     os.waitpid(child, 0)
     with os.fdopen(reader) as pipe:

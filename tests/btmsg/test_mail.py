@@ -140,6 +140,19 @@ def test_the_feed_shows_both_ends_and_to_most_roles_their_own(team: As) -> None:
     assert len(team(None).get_feed("g")) == 2
 
 
+def test_the_feed_of_the_operator_and_of_nobody_has_every_group(team: As) -> None:
+    team(None).register("other", group_id="h", role="manager")
+    for sender in ("mgr", "other", "mgr"):
+        sent(team, f"from {sender}", sender=sender, to="boss")
+    everything = ["from mgr", "from other", "from mgr"]
+
+    for caller in (None, "boss"):
+        assert [one.content for one in team(caller).get_feed()] == everything
+        assert [one.content for one in team(caller).get_feed(limit=2)] == everything[:2]
+        assert [one.content for one in team(caller).get_feed("h")] == ["from other"]
+    assert [one.content for one in team("mgr").get_feed()] == ["from mgr", "from mgr"]
+
+
 def test_a_message_of_an_agent_that_is_gone_is_still_listed(team: As, path: Path) -> None:
     with closing(as_they_do(path)) as theirs:
         theirs.execute("PRAGMA foreign_keys = OFF")

@@ -61,6 +61,27 @@ def test_file_may_be_named(cli: Cli, broken: Path) -> None:
     assert cli("validate", QUEUE).code == 3
 
 
+def test_file_of_another_project_is_judged_by_that_one_s_settings(cli: Cli, broken: Path) -> None:
+    other = broken / "an other"
+    cli("init", "--project", str(other.mkdir() or other))
+    (other / "_bmad-output/messenger/config.yaml").write_text("agents:\n  add: [security]\n", encoding="utf-8")
+    text = "messages:\n  - {type: notify, from: pm, to: security, payload: {message: hi}}\n"
+    (other / QUEUE).write_text(text, encoding="utf-8")
+    assert cli("validate", f"an other/{QUEUE}").code == 0
+
+    (other / QUEUE).write_text(text.replace("security", "securty"), encoding="utf-8")
+    lines = cli("validate", QUEUE, f"an other/{QUEUE}").out.splitlines()
+    assert [line.partition(": ")[0] for line in lines] == [f"{QUEUE}:6:7", f"an other/{QUEUE}:2:30"]
+
+
+def test_project_that_is_named_judges_every_file(cli: Cli, sent: str, project: Path) -> None:
+    (project / "_bmad-output/messenger/config.yaml").write_text("agents: [dev]\n", encoding="utf-8")
+    (project / "elsewhere").mkdir()
+
+    assert cli("validate", QUEUE).code == 3
+    assert cli("validate", "--project", "elsewhere", QUEUE).code == 0
+
+
 def test_github_gets_annotations(cli: Cli, broken: Path) -> None:
     run = cli("validate", "--format", "github")
 

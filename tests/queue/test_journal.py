@@ -119,3 +119,46 @@ def test_cutting_a_log_that_is_not_there_does_nothing(journal: Journal) -> None:
 def test_unchecked_is_no_text_s_digest() -> None:
     assert len(UNCHECKED) == len(ONE)
     assert UNCHECKED != ONE
+
+
+def test_last_version_is_known_as_the_last_though_it_holds_something_wrong(journal: Journal) -> None:
+    journal.note(ONE)
+    journal.note(TWO, is_clean=False, entered=(FIRST,))
+
+    assert (journal.ends_with(ONE), journal.ends_with(TWO)) == (False, True)
+    assert journal.recall(TWO) == (False, False)
+    assert journal.held() == {FIRST}
+
+
+def test_what_entered_since_a_mark_is_told_once(journal: Journal) -> None:
+    nothing, mark = journal.entered_since(None)
+    journal.note(ONE, entered=(FIRST,))
+    first, mark = journal.entered_since(mark)
+    none, mark = journal.entered_since(mark)
+    journal.note(TWO, entered=(SECOND,), left=(FIRST,))
+
+    assert (nothing, first, none) == ([], [FIRST], [])
+    assert journal.entered_since(mark)[0] == [SECOND]
+
+
+def test_a_line_that_is_half_written_is_told_when_it_is_whole(journal: Journal) -> None:
+    journal.note(ONE)
+    _, mark = journal.entered_since(None)
+    line = f"{TWO} +{FIRST}\n".encode()
+    with journal.path.open("ab", buffering=0) as file:
+        file.write(line[:40])
+        half, mark = journal.entered_since(mark)
+        file.write(line[40:])
+
+    assert half == []
+    assert journal.entered_since(mark)[0] == [FIRST]
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\n", b"x" * 10_000])
+def test_a_log_that_was_begun_anew_is_told_from_its_beginning(journal: Journal, content: bytes) -> None:
+    journal.note(ONE, entered=(FIRST,))
+    _, mark = journal.entered_since(None)
+    journal.path.write_bytes(content)
+    journal.note(TWO, entered=(SECOND,))
+
+    assert journal.entered_since(mark)[0] == [SECOND]

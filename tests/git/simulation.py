@@ -1,0 +1,535 @@
+"""Plays a team by chance: clones whose agents send and whose people edit, commit, branch, merge and rebase."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any, Final, NamedTuple
+
+import pytest
+
+from bmad_messenger import InvalidError, Message, MessengerError, Status
+from bmad_messenger.config import ROSTER
+from bmad_messenger.git.install import install
+from bmad_messenger.git.syncing import sync
+from bmad_messenger.message import format_time
+from tests.git import hand_edits
+from tests.git.clones import Clone, clone_of, empty_remote, first_clone_of
+from tests.git.histories import faults_of_history, seen_in
+from tests.git.real_git import git
+
+AGENTS: Final = (
+    ("pm", "architect", "dev", "user"),
+    ("dev", "tea", "sm", "user"),
+    ("analyst", "ux-designer", "architect", "dev"),
+)
+"""Whose messages are read in which clone; some work in two."""
+
+_IDS: Final = 600  # beginnings of ids to choose from: few, so that clones meet in the same ones
+_LONGEST_THREAD: Final = 8
+_SETTINGS: Final = {
+    "advice.detachedHead": "false",
+    "core.fsync": "none",
+    "gc.auto": "0",
+    "maintenance.auto": "false",
+    "rerere.enabled": "false",
+}
+_UNDER_WAY: Final = {"rebase-merge": "rebase", "CHERRY_PICK_HEAD": "cherry-pick", "MERGE_HEAD": "merge"}
+_REFUSED: Final = re.compile(
+    r"would be overwritten|uncommitted changes|unstaged changes|not possible because you have unmerged|"
+    r"already exists, no checkout|Please commit|index contains uncommitted|unable to unlink"
+)
+_HUNK: Final = re.compile(r"^<{7} [^\n]*\n(.*?)^={7}\r?\n(.*?)^>{7} [^\n]*\n", re.MULTILINE | re.DOTALL)
+_BY_LINES: Final = ("merged by lines", "does not run")
+
+
+class Answer(NamedTuple):
+    """How one git command ended, and what it printed."""
+
+    code: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What was sent: a word that no other message says, and that of the message it answers."""
+
+    word: str
+    answers: str | None = None
+    depth: int = 0
+
+
+@dataclass
+class Player:
+    """One clone, its agents, and what of its work is put aside."""
+
+    name: str
+    clone: Clone
+    agents: Sequence[str]
+    stashes: int = 0
+    branches: list[str] = field(default_factory=lambda: ["main"])
+
+    @property
+    def queue(self) -> Path:
+        return self.clone.project.queue
+
+
+class Simulation:
+    """One game, decided by its seed.
+
+    Attributes:
+        log: what was done, a line each.
+        sent: what was sent, by its word.
+        faults: what a merge did that it must never do.
+    """
+
+    def __init__(self, seed: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.rng = Random(seed)
+        self.now = datetime(2025, 1, 15, 9, tzinfo=UTC)
+        self.log: list[str] = []
+        self.sent: dict[str, Sent] = {}
+        self.keys: dict[str, dict[str, Any]] = {}
+        self.faults: list[str] = []
+        self._monkeypatch = monkeypatch
+        self._patch()
+        self.remote = empty_remote(folder / "remote.git")
+        self._configure(self.remote)
+        self.players = [self._player(folder / name, agents) for name, agents in zip("abc", AGENTS, strict=True)]
+
+    def play(self, operations: int) -> None:
+        """Do so many things."""
+        doings, weights = zip(*self._doings(), strict=True)
+        for number in range(operations):
+            player = self.rng.choice(self.players)
+            self._tick(player)
+            doing: Callable[[Player], object] = self.rng.choices(doings, weights)[0]
+            self.log.append(f"{number:3} {player.name} {doing.__name__}")
+            doing(player)
+
+    def finish(self) -> None:
+        """Bring everything home: what is put aside, what is on branches, what others have not seen."""
+        for player in self.players:
+            self._tick(player)
+            self.log.append(f"  . {player.name} brings its work home")
+            self.commit(player)
+            while player.stashes:
+                self.stash_pop(player)
+                self.commit(player)
+            self._git(player, "switch", "--quiet", "main", check=True)
+            for branch in player.branches[1:]:
+                self._integrate(player, "merge", "--quiet", "--no-edit", branch, gives_up=False)
+            self.commit(player)
+        for _ in range(8):
+            heads = [player.clone.head() for player in self.players]
+            for player in self.players:
+                self._tick(player)
+                self.log.append(f"  . {player.name} syncs")
+                self.sync(player)
+            if heads == [player.clone.head() for player in self.players]:
+                return
+        self.faults.append("the clones don't come to rest")
+
+    def check(self) -> None:
+        """Look for faults in what came of it."""
+        heads = {player.clone.head() for player in self.players} | {git(self.remote, "rev-parse", "main").strip()}
+        if len(heads) > 1:
+            self.faults.append("the clones and the remote are not at one commit")
+        for player in self.players:
+            found = [*self._faults_of_files(player.clone), *faults_of_history(player.clone.folder)]
+            self.faults += [f"{player.name}: {fault}" for fault in found]
+
+    def _faults_of_files(self, clone: Clone) -> Iterator[str]:
+        if not clone.is_clean():
+            yield f"git status: {clone.git('status', '--porcelain')}"
+        project = clone.project
+        for problem in clone.messenger.validate():
+            if problem.severity == "error" or problem.code in ("missing", "closed"):
+                yield str(problem)
+        queued = seen_in(project.queue.read_bytes().decode())
+        archived = [seen for path in project.archive.rglob("*.yaml") for seen in seen_in(path.read_bytes().decode())]
+        closed = [seen for seen in archived if not seen.is_open]
+        for word, sent in self.sent.items():
+            places = [seen for seen in (*queued, *closed) if seen.word == word]
+            records = [seen for seen in archived if seen.word == word]
+            if len(places) != 1 or len(records) != 1:
+                yield f"{word} is there {len(places)} times, and {len(records)} times in the archive"
+            elif sent.answers is not None:
+                answered = [seen.message_id for seen in archived if seen.word == sent.answers]
+                if places[0].reply_to not in answered:
+                    yield f"{word} answers {places[0].reply_to} instead of {answered}"
+        ids = Counter(seen.message_id for seen in archived)
+        yield from (f"{count} messages are called {one}" for one, count in ids.items() if count > 1)
+
+    # What agents do.
+
+    def send(self, player: Player) -> None:
+        """Send a message of any type, now and then under a key."""
+        word = self._new_word()
+        type_ = self.rng.choice(("handoff", "review", "clarify", "escalate", "notify", "notify", "collaborate"))
+        sender = self.rng.choice(player.agents)
+        fields: dict[str, Any] = {"type": type_, "from_agent": sender, "payload": self._payload(type_, word)}
+        others = [agent for agent in ROSTER if agent != sender]
+        if type_ in ("notify", "collaborate"):
+            several = self.rng.random() < 0.6
+            fields["to_agents" if several else "to_agent"] = (
+                self.rng.choice(("all", self.rng.sample(others, 3))) if several else self.rng.choice(others)
+            )
+        else:
+            fields["to_agent"] = self.rng.choice(others)
+        if self.rng.random() < 0.15:
+            fields["idempotency_key"] = f"key {word}"
+            self.keys[word] = fields
+        elif self.rng.random() < 0.08:
+            fields["expires"] = self.now + timedelta(minutes=self.rng.randrange(30, 600))
+        self._send(player, word, fields)
+
+    def send_again(self, player: Player) -> None:
+        """Send what was sent before under a key, maybe from another clone."""
+        if not self.keys:
+            return
+        word = self.rng.choice([*self.keys])
+        try:
+            self._send(player, word, self.keys[word])
+        except InvalidError as error:  # somebody has changed it by hand, and so it says something else
+            if "idempotency key" not in str(error):
+                raise
+
+    def receive(self, player: Player) -> None:
+        """Let an agent read some of what waits."""
+        agent = self.rng.choice(player.agents)
+        found = player.clone.messenger.receive(agent, limit=self.rng.randint(1, 3), peek=self.rng.random() < 0.1)
+        self._note(agent, *(message.message_id for message in found))
+
+    def claim(self, player: Player) -> None:
+        """Let an agent take a lease."""
+        agent = self.rng.choice(player.agents)
+        found = player.clone.messenger.claim(agent, self.rng.choice((60, 3600)), limit=self.rng.randint(1, 2))
+        self._note(agent, *(message.message_id for message in found))
+
+    def reply(self, player: Player) -> None:
+        """Answer an open message."""
+        message = self._open_one(player, lambda one: self.sent[self._word_of(one)].depth < _LONGEST_THREAD)
+        if message is None:
+            return
+        word = self._new_word()
+        sender = message.to_agent or self.rng.choice([agent for agent in player.agents if agent != message.from_agent])
+        answered = self.sent[self._word_of(message)]
+        text = self._text(word, message.message_id)
+        sent = player.clone.messenger.reply(message.message_id, text, from_agent=sender)
+        self.sent[word] = Sent(word, answered.word, answered.depth + 1)
+        self._note(sent.message_id, word, "answers", message.message_id)
+
+    def done(self, player: Player) -> None:
+        """Close an open message."""
+        message = self._open_one(player)
+        if message is not None:
+            status = self.rng.choice((Status.DONE, Status.DONE, Status.CANCELLED))
+            note = self.rng.choice((None, None, None, f"as {player.name} says"))
+            player.clone.messenger.close(message.message_id, status=status, note=note)
+            self._note(status.value, message.message_id)
+
+    def settle(self, player: Player) -> None:
+        """Bring queue and archive into agreement."""
+        self._note(*player.clone.messenger.sync())
+
+    # What people do to the queue.
+
+    def type_in(self, player: Player) -> None:
+        """Type in a message; a command that runs next gives it its id."""
+        word = self._new_word()
+        lines = [f"from: {self.rng.choice(player.agents)}", "to_agents: [pm, dev]", "type: notify"]
+        self.rng.shuffle(lines)
+        lines += ["payload:", f"  message: {word} in few words, typed"]
+        self._edit(player, hand_edits.typed(self._read(player), self.rng, lines))
+        self.sent[word] = Sent(word)
+        self._note(word)
+        if self.rng.random() < 0.8:
+            player.clone.messenger.list()
+
+    def edit(self, player: Player) -> None:
+        """Change the queue in an editor."""
+        edits, weights = zip(*((edit, weight) for weight, edit in hand_edits.EDITS), strict=True)
+        edit = self.rng.choices(edits, weights)[0]
+        before = self._read(player)
+        after = edit(before, self.rng)
+        self._note(edit.__name__)
+        if after is not None and after != before:
+            self._edit(player, after)
+
+    # What people do with git.
+
+    def commit(self, player: Player) -> None:
+        """Commit everything, or what git knows already."""
+        if self.rng.random() < 0.8:
+            self._git(player, "add", "--all")
+        self._git(player, "commit", "--quiet", "--all", "--message", f"Work of {player.name}")
+
+    def branch(self, player: Player) -> None:
+        """Begin a branch, where there are not many."""
+        if len(player.branches) < 4:
+            name = f"{player.name}-{len(self.log)}"
+            if self._git(player, "switch", "--quiet", "--create", name).code == 0:
+                player.branches.append(name)
+
+    def switch(self, player: Player) -> None:
+        """Go to another branch."""
+        self._make_room(player)
+        self._git(player, "switch", "--quiet", self.rng.choice(player.branches))
+
+    def merge(self, player: Player) -> None:
+        """Merge another branch."""
+        other = self._other_branch(player)
+        if other is not None:
+            self._make_room(player)
+            self._integrate(player, "merge", "--quiet", "--no-edit", other)
+
+    def rebase(self, player: Player) -> None:
+        """Put a branch on top of another."""
+        current, other = self._branch(player), self._other_branch(player)
+        if other is not None and current != "main":
+            self._make_room(player)
+            self._integrate(player, "rebase", "--quiet", other)
+
+    def cherry_pick(self, player: Player) -> None:
+        """Take one commit of another branch."""
+        other = self._other_branch(player)
+        if other is not None:
+            self._make_room(player)
+            commits = player.clone.git("rev-list", "--no-merges", "--max-count=5", f"HEAD..{other}").split()
+            if commits:
+                self._integrate(player, "cherry-pick", self.rng.choice(commits))
+
+    def stash(self, player: Player) -> None:
+        """Put changes aside."""
+        untracked = ("--include-untracked",) if self.rng.random() < 0.5 else ()
+        before = self._stashes(player)
+        self._git(player, "stash", "push", "--quiet", *untracked)
+        player.stashes = self._stashes(player)
+        self._note(f"{player.stashes - before} more put aside")
+
+    def stash_pop(self, player: Player) -> None:
+        """Take up again what was put aside."""
+        if not player.stashes:
+            return
+        answer = self._git(player, "stash", "pop", "--quiet")
+        if answer.code and self._unmerged(player):
+            self._resolve(player)
+            self._git(player, "reset", "--quiet")
+            self._git(player, "stash", "drop", "--quiet", check=True)
+        elif answer.code:  # something is in the way, as another message with the same id
+            self._git(player, "add", "--all")
+            self._git(player, "commit", "--quiet", "--message", f"Work of {player.name}")
+            name = f"{player.name}-{len(self.log)}"
+            self._git(player, "stash", "branch", name, check=True)
+            player.branches.append(name)
+        player.stashes = self._stashes(player)
+
+    def fetch(self, player: Player) -> None:
+        """See what others pushed."""
+        self._git(player, "fetch", "--quiet")
+
+    def pull(self, player: Player) -> None:
+        """Merge what others pushed, or rebase onto it."""
+        self._make_room(player)
+        way = self.rng.choice(("--rebase", "--no-rebase"))
+        self._integrate(player, "pull", "--quiet", "--no-edit", way, "origin", "main")
+
+    def push(self, player: Player) -> None:
+        """Push the branch, where it is the shared one."""
+        if self._branch(player) == "main":
+            self._git(player, "push", "--quiet", "origin", "main")
+
+    def sync(self, player: Player) -> None:
+        """Run `git sync`; what it can't decide is decided as it says."""
+        try:
+            self._note(*sync(player.clone.project).actions)
+        except InvalidError as error:
+            self._note(str(error), *(problem.message for problem in error.problems))
+            if "can't merge" not in str(error) and "both sides changed" not in str(error):
+                raise
+            self._integrate(player, "pull", "--quiet", "--no-edit", "--no-rebase", "origin", "main", gives_up=False)
+            self._note(*sync(player.clone.project).actions)
+
+    def _doings(self) -> Sequence[tuple[Callable[[Player], object], int]]:
+        return (
+            (self.send, 40),
+            (self.send_again, 6),
+            (self.receive, 36),
+            (self.claim, 8),
+            (self.reply, 12),
+            (self.done, 22),
+            (self.settle, 8),
+            (self.type_in, 6),
+            (self.edit, 36),
+            (self.commit, 36),
+            (self.branch, 6),
+            (self.switch, 10),
+            (self.merge, 12),
+            (self.rebase, 8),
+            (self.cherry_pick, 6),
+            (self.stash, 5),
+            (self.stash_pop, 7),
+            (self.fetch, 2),
+            (self.pull, 14),
+            (self.push, 12),
+            (self.sync, 10),
+        )
+
+    # How messages are told apart.
+
+    def _new_word(self) -> str:
+        return f"w{len(self.sent):03}x"
+
+    def _word_of(self, message: Message) -> str:
+        return words_in(str(message.payload))[0]
+
+    def _text(self, word: str, *about: str) -> str:
+        more = self.rng.choice(("", ": see the notes", " # really", "\n- message_id: fake\nand: more\n"))
+        return f"{word} in few words{''.join(f', of {one}' for one in about)}{more}"
+
+    def _payload(self, type_: str, word: str) -> dict[str, Any]:
+        text = self._text(word)
+        if type_ in ("handoff", "review"):
+            key = "context_summary" if type_ == "handoff" else "artifact_path"
+            payload = {"artifact_path": "docs/prd.md", "next_actions": ["- read it", "build it"]}
+            return payload | {key: text} if type_ == "handoff" else {"artifact_path": "docs/prd.md", "note": text}
+        return {{"clarify": "question", "escalate": "issue", "notify": "message"}.get(type_, "topic"): text}
+
+    def _send(self, player: Player, word: str, fields: dict[str, Any]) -> None:
+        sent = player.clone.messenger.send(**fields)
+        self.sent.setdefault(word, Sent(word))
+        self._note(sent.message_id, word)
+
+    def _open_one(self, player: Player, fits: Callable[[Message], bool] = lambda _: True) -> Message | None:
+        found = [message for message in player.clone.messenger.list() if fits(message)]
+        return self.rng.choice(found) if found else None
+
+    # How a person works.
+
+    def _read(self, player: Player) -> str:
+        return player.queue.read_bytes().decode()
+
+    def _edit(self, player: Player, text: str) -> None:
+        player.queue.write_text(text, encoding="utf-8", newline="")
+
+    def _make_room(self, player: Player) -> None:
+        """What most people do before they merge."""
+        if self.rng.random() < 0.85:
+            self._git(player, "add", "--all")
+            self._git(player, "commit", "--quiet", "--message", f"Work of {player.name}")
+
+    def _integrate(self, player: Player, *command: str, gives_up: bool = True) -> None:
+        """Run a command that merges; decide what conflicts, or give it up."""
+        answer = self._git(player, *command)
+        if answer.code == 0 or (not self._under_way(player) and _REFUSED.search(answer.text)):
+            return
+        if gives_up and self.rng.random() < 0.15 and (doing := self._under_way(player)):
+            self._git(player, doing, "--abort", check=True)
+            return
+        for _ in range(100):
+            doing = self._under_way(player)
+            if doing is None:
+                return
+            self._resolve(player)
+            answer = self._git(player, "-c", "core.editor=true", doing, "--continue")
+            if answer.code and not self._unmerged(player):
+                self._git(player, doing, "--skip", check=True)
+        raise AssertionError(f"{command} does not end: {answer.text}")
+
+    def _resolve(self, player: Player) -> None:
+        """Decide every conflict for one side, and keep a file that one side changed and the other has not."""
+        for name in self._unmerged(player):
+            path = player.clone.folder / name
+            if path.exists():
+                text = path.read_bytes().decode()
+                decided = _HUNK.sub(lambda hunk: hunk[self.rng.randint(1, 2)], text)
+                if decided != text:
+                    self._note("decides", name)
+                path.write_bytes(decided.encode())
+            self._git(player, "add", "--all", "--", name, check=True)
+
+    def _unmerged(self, player: Player) -> list[str]:
+        lines = player.clone.git("ls-files", "--unmerged", "-z").split("\0")[:-1]
+        return [*dict.fromkeys(line.partition("\t")[2] for line in lines)]
+
+    def _under_way(self, player: Player) -> str | None:
+        folder = player.clone.folder / ".git"
+        return next((doing for name, doing in _UNDER_WAY.items() if (folder / name).exists()), None)
+
+    def _stashes(self, player: Player) -> int:
+        return len(player.clone.git("stash", "list").splitlines())
+
+    def _branch(self, player: Player) -> str:
+        return (player.clone.folder / ".git/HEAD").read_text().strip().removeprefix("ref: refs/heads/")
+
+    def _other_branch(self, player: Player) -> str | None:
+        current = self._branch(player)
+        others = [branch for branch in player.branches if branch != current]
+        return self.rng.choice(others) if others else None
+
+    def _git(self, player: Player, *arguments: str, check: bool = False) -> Answer:
+        done = subprocess.run(
+            ("git", *arguments), cwd=player.clone.folder, capture_output=True, text=True, check=False, errors="replace"
+        )
+        text = f"{done.stdout}{done.stderr}".strip()
+        self._note(f"git {' '.join(arguments)} → {done.returncode}" + (f": {text}" if text else ""))
+        self.faults += [f"{self.log[-1]}" for words in _BY_LINES if words in text]
+        if check and done.returncode:
+            raise AssertionError(f"git {' '.join(arguments)}: {text}")
+        return Answer(done.returncode, text)
+
+    def _note(self, *words: str) -> None:
+        if words:
+            self.log.append(f"      {' | '.join(words)}")
+
+    # The table.
+
+    def _patch(self) -> None:
+        """Let chance and time be the game's."""
+        setattr_, setenv = self._monkeypatch.setattr, self._monkeypatch.setenv
+        setattr_("bmad_messenger.message.now", lambda: self.now)
+        setattr_("bmad_messenger.store.secrets", self)
+        setattr_(os, "fsync", lambda descriptor: None)
+        setenv("BMAD_MESSENGER_WORKER", "worker")
+        setenv("GIT_MERGE_AUTOEDIT", "no")
+
+    def token_hex(self, size: int) -> str:
+        """The digits of an id, in place of those that `secrets` gives."""
+        return f"{self.rng.randrange(_IDS):04x}{self.rng.randbytes(size).hex()[4:]}"
+
+    def _tick(self, player: Player) -> None:
+        """Let time pass; no two clocks agree."""
+        self.now += timedelta(seconds=self.rng.randrange(1, 240))
+        self._monkeypatch.setenv("BMAD_MESSENGER_WORKER", f"{player.name}:1")
+        for role in ("AUTHOR", "COMMITTER"):
+            self._monkeypatch.setenv(f"GIT_{role}_DATE", format_time(self.now))
+
+    def _player(self, folder: Path, agents: Sequence[str]) -> Player:
+        is_first = not any(self.remote.glob("refs/heads/*"))
+        clone = (first_clone_of if is_first else clone_of)(self.remote, folder)
+        self._configure(folder)
+        install(clone.project)
+        if is_first:
+            clone.git("add", "--all")
+            clone.git("commit", "--quiet", "--message", "Let git merge messages")
+            clone.git("push", "--quiet")
+        return Player(folder.name, clone, agents)
+
+    def _configure(self, folder: Path) -> None:
+        config = folder / (".git/config" if (folder / ".git").exists() else "config")
+        with config.open("a") as file:
+            for key, value in _SETTINGS.items():
+                section, _, name = key.partition(".")
+                file.write(f"[{section}]\n\t{name} = {value}\n")
+
+
+def words_in(text: str) -> list[str]:
+    """The words of the messages in a text."""
+    return re.findall(r"\bw\d{3}x\b", text)
