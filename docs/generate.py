@@ -1,7 +1,8 @@
-"""Writes `docs/commands.md` from the commands themselves: `python docs/generate.py`."""
+"""Writes `docs/commands.md` from the commands and `docs/workflow-reference.md` from the schema: run it as it is."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from textwrap import fill
@@ -13,8 +14,10 @@ from bmad_messenger.cli.btmsg import commands as btmsg
 from bmad_messenger.cli.bttask import main as bttask
 from bmad_messenger.cli.group import SECTIONS
 from bmad_messenger.cli.main import app
+from bmad_messenger.shipped import shipped
 
 PAGE: Final = Path(__file__).with_name("commands.md")
+REFERENCE: Final = Path(__file__).with_name("workflow-reference.md")
 
 _INTRODUCTION: Final = """\
 <!-- Written by `python docs/generate.py`; change the commands' own help, not this page. -->
@@ -47,6 +50,15 @@ has. Their commands take these options, after their names:
 | `--json` | Print one JSON document in place of text. Errors then are one JSON object on stderr. |
 | `--help`, `-h` | What the command does, with an example. |
 """
+_REFERENCE: Final = """\
+<!-- Written by `python docs/generate.py`; change `schemas/workflow.schema.json`, not this page. -->
+
+# Workflow reference
+
+Every key of a workflow's file. [Workflows](workflows.md) teaches them by an example; `bmad-messenger workflow schema`
+prints the JSON Schema for an editor, with the project's agents, types, routes and tasks. Keys that begin with `x-`
+belong to the project.
+"""
 _COMMON: Final = ("as_json", "project")
 _COMMON_TO_OTHERS: Final = ("as_json", "agent", "db")
 
@@ -63,6 +75,45 @@ def commands_page() -> str:
             ),
         ]
     )
+
+
+def reference_page() -> str:
+    """The text of `docs/workflow-reference.md`."""
+    schema = json.loads(shipped("schemas/workflow.schema.json").read_text("utf-8"))
+    step = schema["$defs"]["step"]
+    parts = [("A workflow", schema), ("A step", step)]
+    parts += [(f"`{key}`", step["properties"][key]) for key in ("ask", "wait", "retry")]
+    parts.append(("A message to wait for", schema["$defs"]["message"]))
+    return "\n".join([_REFERENCE, *(line for title, part in parts for line in _keys(title, part, schema))])
+
+
+def _keys(title: str, part: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
+    """A section with the keys of one object of a schema."""
+    yield f"## {title}\n"
+    if "description" in part:
+        yield f"{part['description']}\n"
+    needed = part.get("required", ())
+    yield "| key | value | meaning |"
+    yield "|---|---|---|"
+    for name, one in part["properties"].items():
+        target = schema["$defs"][one["$ref"].rpartition("/")[2]] if "$ref" in one else {}
+        text = one.get("description") or target.get("description", "")
+        default = f" By default `{json.dumps(one['default'])}`." if "default" in one else ""
+        word = " Needed." if name in needed else ""
+        yield f"| `{name}` | {_cell(_value({**target, **one}))} | {_cell(text)}{word}{default} |"
+    yield ""
+
+
+def _value(schema: Mapping[str, Any]) -> str:
+    """What a value can be, in a few words."""
+    if "enum" in schema:
+        return ", ".join(f"`{one}`" for one in schema["enum"])
+    if "anyOf" in schema:
+        return " or ".join(dict.fromkeys(_value(one) for one in schema["anyOf"]))
+    kinds = schema.get("type", "string" if "$ref" in schema else "any value")
+    words = {"string": "text", "array": "a list", "object": "a mapping", "integer": "a whole number"}
+    words |= {"number": "a number", "boolean": "`true` or `false`", "null": "nothing"}
+    return " or ".join(words.get(kind, kind) for kind in ([kinds] if isinstance(kinds, str) else kinds))
 
 
 def _sections(program: typer.Typer, sections: Mapping[str, Mapping[str, str]], prefix: str = "") -> Iterator[str]:
@@ -113,3 +164,4 @@ def _cell(text: str) -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(commands_page(), encoding="utf-8")
+    REFERENCE.write_text(reference_page(), encoding="utf-8")

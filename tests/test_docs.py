@@ -198,7 +198,7 @@ def test_every_exit_code_is_documented() -> None:
     assert {str(code) for code in codes} - set(re.findall(r"^\| (\d+) \|", readme, re.M)) == set()
 
 
-def test_commands_page_is_up_to_date() -> None:
+def test_generated_pages_are_up_to_date() -> None:
     source = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
     assert source is not None
     assert source.loader is not None
@@ -206,6 +206,7 @@ def test_commands_page_is_up_to_date() -> None:
     source.loader.exec_module(generate)
 
     assert generate.PAGE.read_text("utf-8") == generate.commands_page(), "run `python docs/generate.py`"
+    assert generate.REFERENCE.read_text("utf-8") == generate.reference_page(), "run `python docs/generate.py`"
 
 
 def test_every_command_has_a_section() -> None:

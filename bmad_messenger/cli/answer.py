@@ -20,7 +20,9 @@ def answer(
     as_json: Json = False,
     project: Project = None,
 ) -> None:
-    """Answer a question, and close it; the run that asked goes on with the next `workflow tick`.
+    """Answer a question, and close it.
+
+    A run that asked goes on with the next `workflow tick`.
 
     \b
     Example:

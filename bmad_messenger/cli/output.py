@@ -78,6 +78,11 @@ def require_reader() -> None:
             raise OutputClosedError
 
 
+def begin_anew() -> None:
+    """Begin at the top of the screen again; where there is no screen, with an empty line. Raises what `write` does."""
+    _emit("\x1b[H\x1b[J" if wants_colour(sys.stdout) else "\n")
+
+
 def write_json(document: Mapping[str, Any]) -> None:
     """Write one JSON document: on one line, or indented on a terminal. Raises what `write` does."""
     _emit(f"{json_text(document, indent=2 if is_terminal(sys.stdout) else None)}\n")

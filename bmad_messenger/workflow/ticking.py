@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -42,14 +43,16 @@ def tick(engine: Engine) -> Tick:
     engine.mailbox.refresh()
     advanced: dict[str, Run] = {}
     errors: list[MessengerError] = []
-    for run_id in (*_triggered(engine, errors), *_due(engine, errors)):
-        if engine.stop.is_set():
-            break
+    due = deque((*_triggered(engine, errors), *_due(engine, errors)))
+    while due and not engine.stop.is_set():
+        run_id = due.popleft()
         with _collected(errors), suppress(LockTimeoutError):
             before = engine.runs.read(run_id)
             run = engine.advance(run_id, timeout=0)
             if run != before:
                 advanced[run_id] = run
+            if run.state.is_over and run.parent is not None and not before.state.is_over:
+                due.append(run.parent["run"])  # it waits for this one
     return Tick(tuple(advanced.values()), tuple(errors))
 
 

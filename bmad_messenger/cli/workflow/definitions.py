@@ -1,7 +1,7 @@
 """`workflow list`, `show`, `tasks`, `validate`, `schema` and `new`: the workflows there are, and writing one."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +14,7 @@ from bmad_messenger.cli.workflow.options import WorkflowName
 from bmad_messenger.cli.workflow.text import what_of
 from bmad_messenger.errors import InvalidError, MessengerError, Problem
 from bmad_messenger.messenger import Messenger
+from bmad_messenger.task_parameters import Parameters
 from bmad_messenger.workflow.bmad.recognising import is_bmad_file
 from bmad_messenger.workflow.checking import problems_in
 from bmad_messenger.workflow.library import Library
@@ -21,7 +22,7 @@ from bmad_messenger.workflow.parameters import flag_of
 
 
 def list_workflows(as_json: Json = False, project: Project = None) -> None:
-    """List the workflows: the project's own, and those that come with the program.
+    """List the workflows: the project's own, and shipped ones.
 
     \b
     Example:
@@ -70,32 +71,32 @@ def show(name: WorkflowName, as_json: Json = False, project: Project = None) -> 
 
 
 def tasks(as_json: Json = False, project: Project = None) -> None:
-    """List the tasks that a step can `exec`, with their parameters; those of plugins, too.
+    """List the tasks that a step can `exec`, plugins' ones too.
 
     \b
     Example:
       bmad-messenger workflow tasks
     """
-    from bmad_messenger.tasks import parameters_of, summary_of, tasks_of
+    from bmad_messenger.task_parameters import parameters_of
+    from bmad_messenger.tasks import summary_of, tasks_of
 
-    found = [(name, summary_of(task), parameters_of(task)) for name, task in tasks_of(Messenger.open(project)).items()]
+    found = {name: (summary_of(task), parameters_of(task)) for name, task in tasks_of(Messenger.open(project)).items()}
     if as_json:
         documents = [
             {
                 "name": name,
                 "description": text,
                 "parameters": [
-                    {"name": one, "kind": takes.kind, "required": takes.is_required} for one, takes in given.items()
+                    {"name": one, "required": param.is_required, "schema": param.schema}
+                    for one, param in takes.by_name.items()
                 ],
             }
-            for name, text, given in found
+            for name, (text, takes) in found.items()
         ]
         write_json({"tasks": documents})
         return
-    rows = [
-        (name, ", ".join(f"{one}*" if t.is_required else one for one, t in g.items()), text) for name, text, g in found
-    ]
-    write_table(("task", "parameters (* needed)", "description"), rows, empty="No tasks.")
+    rows = [(name, text, ", ".join(_params(takes))) for name, (text, takes) in found.items()]
+    write_table(("task", "description", "parameters (* needed)"), rows, empty="No tasks.")
 
 
 def validate(
@@ -105,7 +106,9 @@ def validate(
     as_json: Json = False,
     project: Project = None,
 ) -> None:
-    """Check workflows: form, steps, expressions, tasks, agents, routes and payloads; every error with its place.
+    """Check workflows; tell every error with its place.
+
+    Checked are form, steps, expressions, tasks and their parameters, agents, types, routes and payloads.
 
     \b
     Example:
@@ -135,7 +138,9 @@ def validate(
 
 
 def schema(as_json: Json = False, project: Project = None) -> None:
-    """Print the JSON Schema of a workflow, for editors; it knows the tasks of plugins.
+    """Print the JSON Schema of a workflow, for editors.
+
+    It knows the project's agents, types and routes, and the tasks of plugins.
 
     \b
     Example:
@@ -157,7 +162,9 @@ def new(
     as_json: Json = False,
     project: Project = None,
 ) -> None:
-    """Write a new workflow to start from, with comments that say what can stand where.
+    """Write a new workflow to start from.
+
+    It is valid as it is; its comments say what can stand where.
 
     \b
     Example:
@@ -171,6 +178,13 @@ def new(
         write_json({"name": name, "file": file})
     else:
         write_lines([file])
+
+
+def _params(takes: Parameters) -> Iterator[str]:
+    """What a task takes, a word or two for each parameter."""
+    for name, one in takes.by_name.items():
+        kind = one.schema.get("type") or ("enum" in one.schema and "|".join(map(str, one.schema["enum"])))
+        yield f"{name}{'*' if one.is_required else ''}{f' ({kind})' if isinstance(kind, str) else ''}"
 
 
 def _default(schema: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from bmad_messenger.cli.errors import warn
 from bmad_messenger.cli.options import Json, Project
 from bmad_messenger.cli.output import write, write_json, write_lines
 from bmad_messenger.cli.workflow import complete
+from bmad_messenger.cli.workflow.options import from_here
 from bmad_messenger.errors import NotFoundError
 from bmad_messenger.messenger import Messenger
 from bmad_messenger.workflow.graph import direct_needs, drawing, mermaid
@@ -19,7 +20,13 @@ from bmad_messenger.workflow.runs import Runs
 
 def graph(
     name: Annotated[
-        str, typer.Argument(metavar="NAME|RUN", help="A workflow, or a run.", autocompletion=complete.workflow_names)
+        str,
+        typer.Argument(
+            metavar="NAME|RUN",
+            help="A workflow, or a run.",
+            callback=from_here,
+            autocompletion=complete.workflow_names,
+        ),
     ],
     form: Annotated[
         Literal["text", "mermaid"], typer.Option("--format", help="Drawn for the terminal, or a Mermaid flowchart.")

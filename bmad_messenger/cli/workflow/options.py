@@ -1,10 +1,17 @@
 """The arguments and options that several of the group's commands share."""
 
+import os
 from typing import Annotated
 
 import typer
 
 from bmad_messenger.cli.workflow import complete
+
+
+def from_here(name: str) -> str:
+    """The name of a workflow; that of a file counts from the working directory first, as everywhere in a shell."""
+    return os.path.abspath(name) if os.path.dirname(name) and os.path.isfile(name) else name
+
 
 RunId = Annotated[
     str,
@@ -12,7 +19,12 @@ RunId = Annotated[
 ]
 WorkflowName = Annotated[
     str,
-    typer.Argument(metavar="NAME", help="A workflow's name, or its file.", autocompletion=complete.workflow_names),
+    typer.Argument(
+        metavar="NAME",
+        help="A workflow's name, or its file.",
+        callback=from_here,
+        autocompletion=complete.workflow_names,
+    ),
 ]
 Wait = Annotated[bool, typer.Option("--wait", help="Stay until the run is over.")]
 Changed = Annotated[

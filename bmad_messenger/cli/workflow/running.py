@@ -1,6 +1,6 @@
 """`workflow run`, `resume`, `retry`, `cancel`, `tick` and `serve`: runs begin, go on and end."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,7 +8,7 @@ import typer
 
 from bmad_messenger.cli.errors import warn
 from bmad_messenger.cli.options import Json, Project
-from bmad_messenger.cli.output import require_reader, write_json, write_lines, write_table
+from bmad_messenger.cli.output import require_reader, write_json, write_json_line, write_lines, write_table
 from bmad_messenger.cli.workflow.options import Changed, RunId, Wait, WorkflowName
 from bmad_messenger.cli.workflow.text import document_of, summary_of, what_of
 from bmad_messenger.errors import MessengerError, Problem
@@ -121,7 +121,7 @@ def cancel(
       bmad-messenger workflow cancel a1b2c3d4 --note "the scope changed"
     """
     engine = _engine(project)
-    _print([engine.cancel(engine.runs.resolve(run_id), note)], as_json)
+    _print(engine.cancel(engine.runs.resolve(run_id), note), as_json)
 
 
 def tick(as_json: Json = False, project: Project = None) -> None:
@@ -164,21 +164,31 @@ def serve(
     stop = threading.Event()
     reported: set[Problem] = set()
 
-    def warn_once(problem: Problem) -> None:
+    def tell(problem: Problem) -> None:
+        if as_json:
+            write_json_line({"problem": problem.to_mapping()})
+        else:
+            warn(problem)
+
+    def tell_once(problem: Problem) -> None:
         if problem not in reported:
             reported.add(problem)
-            warn(problem)
+            tell(problem)
 
     def report(found: Tick) -> None:
         for error in found.errors:
             for problem in error.problems or (error.problem,):
-                warn(problem)
-        _print(found.runs, as_json)
+                tell(problem)
+        for one in found.runs:
+            if as_json:
+                write_json_line(document_of(one))
+            else:
+                write_lines([summary_of(one)])
         require_reader()
 
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        keep_looking(lambda: Engine(Messenger.open(project, report=warn_once), stop=stop), report, stop)
+        keep_looking(lambda: Engine(Messenger.open(project, report=tell_once), stop=stop), report, stop)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -213,7 +223,7 @@ def _go_on(
         hint = f"`bmad-messenger workflow resume {run_id}` goes on with it"
         warn(Problem(f"the run {run_id} has begun and is not over", hint, severity="warning"))
         raise
-    _print([found], as_json)
+    _print(found, as_json)
     if found.state is not State.DONE:
         raise typer.Exit(_STOPPED)
 
@@ -229,10 +239,8 @@ def _print_plan(workflow: Workflow, params: Mapping[str, Any], as_json: bool) ->
     write_table(("step", "does", "after"), rows, empty="")
 
 
-def _print(found: Sequence[Run], as_json: bool) -> None:
-    """Print a line for each run."""
-    for run in found:
-        if as_json:
-            write_json(document_of(run))
-        else:
-            write_lines([summary_of(run)])
+def _print(found: Run, as_json: bool) -> None:
+    if as_json:
+        write_json(document_of(found))
+    else:
+        write_lines([summary_of(found)])

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,15 @@ import typer
 
 from bmad_messenger.cli.errors import warn
 from bmad_messenger.cli.options import Json, Project
-from bmad_messenger.cli.output import write, write_json, write_lines, write_table
+from bmad_messenger.cli.output import (
+    begin_anew,
+    require_reader,
+    write,
+    write_json,
+    write_json_line,
+    write_lines,
+    write_table,
+)
 from bmad_messenger.cli.workflow import complete
 from bmad_messenger.cli.workflow.options import RunId
 from bmad_messenger.cli.workflow.text import document_of, summary_of, wait_of
@@ -31,7 +40,7 @@ def list_runs(
         typer.Option(metavar="NAME", help="Only those of this workflow.", autocompletion=complete.workflow_names),
     ] = None,
     state: Annotated[
-        str | None, typer.Option(metavar="STATE", help=f"Only those that are {', '.join(one.value for one in State)}.")
+        str | None, typer.Option(metavar="STATE", help="Only those that are running, waiting, done, failed, cancelled.")
     ] = None,
     as_json: Json = False,
     project: Project = None,
@@ -42,11 +51,8 @@ def list_runs(
     Example:
       bmad-messenger workflow runs --state waiting
     """
-    found = [
-        run
-        for run in _all(_runs(project))
-        if workflow in (None, run.workflow) and (state is None or run.state is _state(state))
-    ]
+    wanted = None if state is None else _state(state)
+    found = [run for run in _all(_runs(project)) if workflow in (None, run.workflow) and wanted in (None, run.state)]
     if as_json:
         write_json({"runs": [document_of(run) for run in found]})
         return
@@ -62,7 +68,7 @@ def status(
     as_json: Json = False,
     project: Project = None,
 ) -> None:
-    """Show how a run stands: its steps, their times, what it waits for.
+    """Show a run's steps, their times, what it waits for.
 
     \b
     Example:
@@ -70,13 +76,16 @@ def status(
     """
     runs = _runs(project)
     name = runs.resolve(run_id)
-    run = runs.read(name)
-    _print(run, as_json)
-    while follow and not run.state.is_over:
-        time.sleep(_LOOK_EVERY)
-        now = runs.read(name)
-        if now != run:
-            run = now
+    if not follow:
+        _print(runs.read(name), as_json)
+        return
+    with suppress(KeyboardInterrupt):  # the way to end it
+        for number, run in enumerate(_versions(runs, name)):
+            if as_json:
+                write_json_line(document_of(run))
+                continue
+            if number:
+                begin_anew()
             _print(run, as_json)
 
 
@@ -86,7 +95,7 @@ def logs(
     as_json: Json = False,
     project: Project = None,
 ) -> None:
-    """Show what a run has done: each attempt of each step, what it left, what went wrong.
+    """Show each attempt of a run's steps, and what it left.
 
     \b
     Example:
@@ -135,7 +144,8 @@ def prune(
     found = old_runs(_all(runs), messenger, older_than, keep)
     if not dry_run:
         for run in found:
-            runs.remove(run.run_id)
+            with runs.locked(run.run_id, messenger.config.limits.lock_timeout):
+                runs.remove(run.run_id)
     if as_json:
         write_json({"runs": [run.run_id for run in found]})
     else:
@@ -158,6 +168,19 @@ def _all(runs: Runs) -> Iterator[Run]:
     yield from sorted(found, key=lambda run: (run.started, run.run_id))
 
 
+def _versions(runs: Runs, run_id: str) -> Iterator[Run]:
+    """A run as it stands, and again whenever it has changed, until it is over."""
+    run = runs.read(run_id)
+    yield run
+    while not run.state.is_over:
+        time.sleep(_LOOK_EVERY)
+        require_reader()
+        now = runs.read(run_id)
+        if now != run:
+            run = now
+            yield run
+
+
 def _state(name: str) -> State:
     try:
         return State(name)
@@ -176,17 +199,24 @@ def _print(run: Run, as_json: bool) -> None:
         or ["  no parameters"]
     )
     rows = [
-        (place, one.state.value, _time(one), str(len(one.attempts) or ""), _remark(one))
+        (
+            place,
+            one.state.value,
+            format_time(one.started) if one.started else "",
+            _time(one),
+            str(len(one.attempts) or ""),
+            _remark(one),
+        )
         for name, step in run.steps.items()
         for place, one in ((name, step), *((f"{name}[{n}]", r) for n, r in enumerate(step.rounds)))
     ]
-    write_table(("step", "state", "took", "tries", "remark"), rows, empty="No step has begun.")
+    write_table(("step", "state", "started", "took", "tries", "remark"), rows, empty="No step has begun.")
 
 
 def _time(step: StepRun) -> str:
     if step.started is None or step.ended is None:
         return ""
-    return f"{(step.ended - step.started).total_seconds():g} s"
+    return f"{max(0.0, (step.ended - step.started).total_seconds()):g} s"  # a clock may have been set back
 
 
 def _remark(step: StepRun) -> str:

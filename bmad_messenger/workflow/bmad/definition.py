@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -158,7 +159,7 @@ class _Reader:
         """What the file's `instructions` name or are; None where it has none."""
         found = self.mapping.get(_INSTRUCTIONS)
         if isinstance(found, list):
-            found = "\n\n".join(map(str, found))
+            found = "\n".join((*(one if isinstance(one, str) else json.dumps(one) for one in found), ""))
         if not found or not isinstance(found, str):
             return None
         if "\n" in found or "<" in found:

@@ -70,18 +70,18 @@ def test_nothing_in_a_check_that_is_the_agents_is_run(text: str) -> None:
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_playing_takes_linear_time(unit: str) -> None:
-    text = f"{EXEC}{unit * (100_000 // len(unit))}{EXEC}"
+    text = f"{EXEC}{unit * (60_000 // len(unit))}{EXEC}"
     started = time.perf_counter()
     played(text)
-    assert time.perf_counter() - started < 5
+    assert time.perf_counter() - started < 3
 
 
 @pytest.mark.parametrize("unit", ["<a>", '<check if="p">', '<step n="1">', "<action>"])
 @pytest.mark.parametrize("closing", ["</a>", "</b>", "</check>", "</step>"])
 def test_closing_what_is_nested_deep_takes_linear_time(unit: str, closing: str) -> None:
     started = time.perf_counter()
-    played(f'<b><check if="p">{unit * 10_000}{closing * 10_000}{EXEC}')
-    assert time.perf_counter() - started < 5
+    played(f'<b><check if="p">{unit * 6_000}{closing * 6_000}{EXEC}')
+    assert time.perf_counter() - started < 3
 
 
 NAMES = st.sampled_from(["a", "b", "config_source", "date", "output_folder", "variables"])

@@ -109,12 +109,13 @@ def test_where_nothing_is_to_be_run_no_run_is_kept(bmad: Bmad, command: Command)
 
 
 def test_a_run_that_fails_says_where_and_exits_with_nine(bmad: Bmad, command: Command) -> None:
-    bmad.write(f"<exec task='run-command'><param name='command'>[false]</param></exec>{tell()}")
+    bmad.messenger.project.config.write_text('commands: {allow: ["false"]}\n')
+    bmad.write(f"<exec task='run-command'><param name='command'>['false']</param></exec>{tell()}")
     result = command("run", FILE)
 
     assert (result.code, sent(bmad.messenger)) == (9, [])
-    assert result.out.splitlines()[1].startswith("1. run-command failed: the project does not allow the command")
-    assert result.out.splitlines()[2] == "2. send-message cancelled"
+    assert result.out.splitlines()[1].startswith("1. run-command failed: false ended with 1")
+    assert result.out.splitlines()[2].startswith("2. send-message cancelled")
     assert command("resume", result.out.splitlines()[-1].split()[0]).code == 9
 
 
@@ -124,7 +125,7 @@ def test_a_run_that_fails_says_where_and_exits_with_nine(bmad: Bmad, command: Co
         (("--param", "story=1"), 2, "the workflow reads no variable 'story'"),
         (("--param", "story_kye=1"), 2, "the workflow reads no variable 'story_kye'; did you mean 'story_key'?"),
         (("--story-kye", "1"), 2, "there is no option '--story-kye'; did you mean --story-key?"),
-        (("--param", "story_key"), 2, "--param 'story_key' is no assignment"),
+        (("--param", "story_key"), 2, "'story_key' is no assignment"),
         ((), 3, f"{INSTRUCTIONS}:8:163: there is no variable 'story_key'"),
         (("--param", "installed_path=nowhere"), 4, f"{FILE}:8:1: there is no file nowhere/instructions.md"),
     ],
@@ -135,7 +136,7 @@ def test_mistakes_are_told_before_anything_is_done(
     bmad.write(TEXT)
     result = command("run", FILE, *arguments)
     assert (result.code, bmad.messenger.list()) == (code, [])
-    assert result.err.startswith(error)
+    assert error in result.err
 
 
 def test_without_its_config_it_runs_with_a_warning(bmad: Bmad, command: Command) -> None:

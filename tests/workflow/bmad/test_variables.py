@@ -120,6 +120,14 @@ def test_instructions_may_stand_in_the_file_itself(bmad: Bmad) -> None:
     assert [mark.name for mark in instructions.marks] == ["step", "action", "text"]
 
 
+@pytest.mark.parametrize("listed", ["[Read it]", "['<action>Read it</action>']", "\n  - Read\n  - it: 1\n"])
+def test_instructions_may_be_a_list(bmad: Bmad, listed: str) -> None:
+    bmad.write("", workflow=f"name: x\ninstructions: {listed}\n")
+    instructions = read_definition(bmad.messenger, bmad.path, {}, messages.now()).instructions
+    assert instructions is not None
+    assert "Read" in instructions.text
+
+
 @pytest.mark.parametrize("none", ["false", '""', "null"])
 def test_a_workflow_may_have_no_instructions(bmad: Bmad, none: str) -> None:
     bmad.write("", workflow=f"name: x\ninstructions: {none}\n")
