@@ -36,7 +36,8 @@ class Question:
     @property
     def parts(self) -> Mapping[str, Mapping[str, Any]]:
         """The parts of the form, each with its JSON Schema."""
-        return (self.form or {}).get("properties", {})
+        parts: Mapping[str, Mapping[str, Any]] = (self.form or {}).get("properties", {})
+        return parts
 
     @property
     def how(self) -> list[str]:

@@ -76,7 +76,10 @@ class _Checker:
             yield from self._nested(step, is_start=is_start)
             return
         reference, at = f"workflow.schema.json#/$defs/step/properties/{step.kind}", (*step.at, step.kind)
-        yield from violations(shipped_validator(reference), step.what, at)
+        found = violations(shipped_validator(reference), step.what, at)
+        yield from found
+        if found:
+            return
         if step.kind == "ask":
             yield from self.tasks.agents(step.what, at, ("of", "from"))
         elif "message" in step.what:
@@ -151,7 +154,7 @@ def _filled(workflow: Workflow, step: Step, known: Mapping[str, Any] | None, fou
     if isinstance(step.when, str) and not value_of(condition(step.when, workflow.ids), True, ("when",)):
         return step
     items = filled(step.items_text, ("foreach",))
-    if isinstance(step.foreach, str) and items is not step.items_text and not isinstance(items, list):
+    if step.foreach is not None and not is_open(items) and not isinstance(items, list):
         found.append(Finding((*step.at, "foreach"), f"foreach: wanted a list, found {show(items)}", "name a list"))
     return replace(
         step,

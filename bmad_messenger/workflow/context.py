@@ -34,25 +34,26 @@ def known_at_start(
 
 
 def messages_of(run: Run) -> Iterator[str]:
-    """The ids of the messages that the run's steps have had: waited for, received, or been started by."""
+    """The ids of the messages that the run has had: it was started by them, or its steps have sent or received them."""
     if run.trigger is not None:
         yield run.trigger["message_id"]
     for step in run.steps.values():
         for one in step.rounds or (step,):
             if isinstance(one.outputs, Mapping):
-                received = one.outputs.get("messages")
-                for message in (one.outputs.get("message"), *(received if isinstance(received, list) else ())):
-                    if isinstance(message, Mapping):
-                        yield str(message.get("message_id", ""))
+                several = one.outputs.get("messages")
+                for left in (one.outputs, one.outputs.get("message"), *(several if isinstance(several, list) else ())):
+                    if isinstance(left, Mapping) and "message_id" in left:
+                        yield str(left["message_id"])
 
 
 def _left_by(step: StepRun, has_rounds: bool) -> Any:
-    """What a step leaves, and its state."""
+    """What a step leaves, with its state; what is no mapping is its `value`."""
     if has_rounds:
         return Rounds((_left_by(one, False) for one in step.rounds), _state(step), step.error)
     if step.state not in (State.DONE, State.DELIVERING):
         return Unfinished({"state": _state(step), "error": step.error})
-    return {"state": _state(step), **step.outputs} if isinstance(step.outputs, Mapping) else step.outputs
+    outputs = step.outputs if isinstance(step.outputs, Mapping) else {"value": step.outputs}
+    return {**outputs, "state": _state(step)}
 
 
 def _state(step: StepRun) -> str:

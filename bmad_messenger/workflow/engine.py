@@ -72,7 +72,7 @@ class Engine:
         given = checked_params(workflow, params)
         known = known_at_start(workflow, given, trigger)
         if problems := problems_in(workflow, source, self.messenger, self.library, known):
-            raise InvalidError.of(problems, "")
+            raise InvalidError.of(problems, f"the workflow {workflow.name}")
         return workflow, given
 
     def start(

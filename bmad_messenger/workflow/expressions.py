@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 _OPENINGS: Final = ("{{", "{%", "{#")
 _BEGIN: Final = "variable_begin"
 _END: Final = "variable_end"
-_MISHAPS: Final = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
+_MISHAPS: Final = (
+    *(ArithmeticError, AttributeError, LookupError, MemoryError, NameError, RecursionError, TypeError, ValueError),
+)
 _LONGEST_TEXT: Final = 1_048_576  # characters of what one expression may make
 _LONGEST_NUMBER: Final = 14_000  # bits; Python writes out and reads numbers of up to 4,300 digits
 _DEEPEST: Final = 32  # levels; a run's file adds its own

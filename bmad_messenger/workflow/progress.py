@@ -131,7 +131,8 @@ class Progress:
     def _take_in_hand(self, places: list[Place]) -> None:
         """Let each of these be done in a thread of its own."""
         begun = [place for place in places if self._begin(place)]
-        self._write()
+        if begun:
+            self._write()
         for place in begun:
             self._crew.begin(place, partial(act, self._doing(place, self.engine.twin())))
 
@@ -205,7 +206,7 @@ class Progress:
     def _fail_or_rest(self, place: Place, error: MessengerError) -> None:
         """Let a place be tried again later, as far as its step allows, or else fail."""
         now, retry = messages.now(), self._steps[place.step].retry
-        tried = self.run.at(place).tried(now, str(self._masked(str(error))))
+        tried = self.run.at(place).tried(now, self._words(error))
         if tried.failures > retry.times:
             self._fail(place, error)
             return
@@ -213,7 +214,7 @@ class Progress:
         self._set(place, replace(tried, state=State.WAITING, waits_for={"retry": format_time(again)}))
 
     def _fail(self, place: Place, error: MessengerError) -> None:
-        now, text = messages.now(), str(self._masked(str(error)))
+        now, text = messages.now(), self._words(error)
         found = self.run.at(place)
         self._set(place, replace(found, started=found.started or now).ends(State.FAILED, now, error=text))
         if not self._steps[place.step].continue_on_error and self.run.ending is None:
@@ -286,7 +287,7 @@ class Progress:
             try:
                 self.run = replace(self.run, outputs=self._masked(outputs_of(self.workflow, self.run)) or None)
             except InvalidError as error:
-                self.run = replace(self.run, ending=State.FAILED, error=str(self._masked(str(error))))
+                self.run = replace(self.run, ending=State.FAILED, error=self._words(error))
         if self.run.ending is State.FAILED:
             tell_of_failure(self.engine.messenger, self.workflow, self.run)
         state = self.run.ending or State.DONE
@@ -302,6 +303,10 @@ class Progress:
         while (found := self._crew.next()) is not None:
             with suppress(MessengerError):  # the first error is the one to report
                 self._record(*found)
+
+    def _words(self, error: MessengerError) -> str:
+        """What an error says, all of it, without the run's secrets."""
+        return str(self._masked("; ".join(map(str, error.problems or (error.problem,)))))
 
     def _masked(self, value: Any) -> Any:
         """The value without the run's secrets."""

@@ -7,12 +7,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from textwrap import dedent
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 
-from bmad_messenger import Messenger
+from bmad_messenger import Messenger, hookimpl
 from bmad_messenger.workflow.engine import Engine
 from bmad_messenger.workflow.run import Run
+
+TELL = "exec: send-message\n    with: {type: notify, from_agent: pm, to_agent: dev, payload: {message: "
+"""The middle of a step that sends a message: its text follows, and two braces."""
 
 
 @dataclass
@@ -45,18 +50,57 @@ def engine(messenger: Messenger) -> Engine:
     return Engine(messenger)
 
 
+AddTasks = Callable[..., None]
+
+
+@pytest.fixture
+def add_tasks(monkeypatch: pytest.MonkeyPatch) -> AddTasks:
+    """Installs a plugin that adds these functions as tasks: `count_open` is `count-open`."""
+
+    def add(**functions: Callable[..., Any]) -> None:
+        def tasks() -> dict[str, Callable[..., Any]]:
+            return {name.replace("_", "-"): function for name, function in functions.items()}
+
+        plugin = ModuleType("extra")
+        vars(plugin)["tasks"] = hookimpl(tasks)
+        entry = SimpleNamespace(name="extra", load=lambda: plugin, dist=None)
+        monkeypatch.setattr("bmad_messenger.plugins.loading._entry_points", lambda: [entry])
+
+    return add
+
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(messenger: Messenger) -> Write:
+    """Writes a workflow's file; its name is added where the text does not begin with one."""
+
+    def write(text: str, name: str = "example") -> Path:
+        whole = dedent(text)
+        if "name:" not in whole.partition("\n")[0]:
+            whole = f"name: {name}\n{whole}"
+        path = messenger.project.folder / "workflows" / f"{name}.yaml"
+        path.write_text(whole)
+        return path
+
+    return write
+
+
 Begin = Callable[..., Run]
 
 
 @pytest.fixture
-def begin(engine: Engine) -> Begin:
+def begin(engine: Engine, write: Write) -> Begin:
     """Writes a workflow's steps to a file, and takes a run of it as far as it goes."""
 
     def begin(text: str, **params: object) -> Run:
-        whole = dedent(text)
-        if "name:" not in whole.partition("\n")[0]:
-            whole = f"name: example\n{whole}"
-        (engine.messenger.project.folder / "workflows" / "example.yaml").write_text(whole)
+        write(text)
         return engine.advance(engine.start("example", params).run_id)
 
     return begin
+
+
+def texts(messenger: Messenger) -> list[str]:
+    """What was notified, in the order of the queue."""
+    return [str(message.payload.get("message")) for message in messenger.list() if message.type == "notify"]

@@ -5,36 +5,53 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import traceback
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bmad_messenger import Messenger
+from bmad_messenger.message import Message
+from bmad_messenger.workflow.answering import answer, question_of
 from bmad_messenger.workflow.engine import Engine
 from bmad_messenger.workflow.run import Run
+from bmad_messenger.workflow.ticking import tick
 from tests.test_faults import WRITING, Calls
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 
+CHANGING = ("open", "write", "link", "replace", "unlink", "mkdir")
+"""The calls that change what a dead process leaves behind; the others make it outlive a power failure."""
+
+WORKERS = 8
+
 WORKFLOW = """\
 name: chain
 agent: pm
-params:
-  stories: {type: array, default: [one, two]}
 steps:
-  - id: tell
-    exec: send-message
-    with: {type: notify, from_agent: pm, to_agent: dev, payload: {message: "got {{ steps.inbox.messages | length }}"}}
   - id: hand-over
-    foreach: params.stories
+    foreach: [one, two]
     exec: send-message
-    with: {type: clarify, from_agent: pm, to_agent: sm, payload: {question: "{{ item }}?"}}
+    with:
+      type: clarify
+      from_agent: pm
+      to_agent: sm
+      payload: {question: "{{ item }} of {{ steps.inbox.messages | length }}?"}
   - id: inner
     workflow: inner
     with: {word: "{{ steps.hand-over[1].payload.question }}"}
   - id: approve
     ask: {question: "Go on?", options: [yes please, no]}
+  - id: close
+    foreach: steps.hand-over
+    exec: close-message
+    with: {message_id: "{{ item.message_id }}"}
+finally:
+  - id: tell
+    exec: send-message
+    with: {type: notify, from_agent: pm, to_agent: dev, payload: {message: "{{ steps.approve.answer }}"}}
 """
 INNER = """\
 name: inner
@@ -48,21 +65,64 @@ outputs:
 """
 
 
-def test_a_run_killed_at_any_call_and_resumed_comes_to_the_same(tmp_path: Path) -> None:
+def begin(root: Path) -> None:
+    """Start the run, unless that was done, and take it as far as it goes."""
+    engine = Engine(Messenger.open(root))
+    engine.start("chain", {}, cause="the test")
+    _tick(engine)
+
+
+def end(root: Path) -> None:
+    """Answer what the run has asked, and take it to its end."""
+    messenger = Messenger.open(root)
+    engine = Engine(messenger)
+    run = _run(engine)
+    if not run.state.is_over:
+        asked = run.waits[0]["answer_to"] if run.waits else run.step("approve").outputs["question"]
+        answer(messenger, question_of(messenger, asked), ["yes please"])
+    _tick(engine)
+
+
+@pytest.mark.parametrize(("before", "work", "messages"), [((), begin, 5), ((begin,), end, 7)])
+def test_a_run_killed_at_any_call_and_resumed_comes_to_the_same(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    before: Iterable[Callable[[Path], None]],
+    work: Callable[[Path], None],
+    messages: int,
+) -> None:
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # on which a process's death does not depend
     template = _project(tmp_path / "template")
+    for part in before:
+        part(template)
     undisturbed = _copy(template, tmp_path / "undisturbed")
-    _go(undisturbed)
+    calls = Calls(WRITING, lambda *_: None)
+    with calls.watched(undisturbed):
+        work(undisturbed)
     expected = _picture(undisturbed)
-    assert len(expected["messages"]) == 6
-    at, is_over = 0, False
-    while not is_over:
-        project = _copy(template, tmp_path / f"killed-{at}")
-        is_over = not _killed(project, at)
-        _go(project)
-        assert _picture(project) == expected, f"killed at call {at}"
+    assert len(expected["messages"]) == messages
+    moments = [number for number, name in enumerate(calls.made) if name in CHANGING]
+    assert len(moments) > 50
+
+    def disturb(moment: int) -> None:
+        project = _copy(template, tmp_path / f"killed-{moment}")
+        _kill(work, project, moment)
+        work(project)
+        assert _picture(project) == expected, f"killed at call {moment}, {calls.made[moment]}"
         shutil.rmtree(project)
-        at += 1
-    assert at > 50
+
+    _in_forks(disturb, [moments[number::WORKERS] for number in range(WORKERS)])
+
+
+def _tick(engine: Engine) -> None:
+    while (found := tick(engine)).runs:
+        assert found.errors == ()
+
+
+def _run(engine: Engine) -> Run:
+    """The run that no other has started."""
+    runs = [engine.runs.read(run_id) for run_id in engine.runs.ids()]
+    return next(run for run in runs if run.parent is None)
 
 
 def _project(root: Path) -> Path:
@@ -82,44 +142,46 @@ def _copy(template: Path, to: Path) -> Path:
     return to
 
 
-def _go(root: Path) -> Run:
-    """Start the run, unless that was done, and take it as far as it goes."""
-    engine = Engine(Messenger.open(root))
-    run = engine.start("chain", {}, cause="the test")
-    return engine.advance(run.run_id)
+def _in_forks(work: Callable[[int], None], shares: Iterable[list[int]]) -> None:
+    """Do the work for each share in a fork of its own."""
+    children = []
+    for share in shares:
+        child = os.fork()
+        if child == 0:
+            try:
+                for number in share:
+                    work(number)
+            except BaseException:  # noqa: BLE001  # a fork never returns to pytest
+                traceback.print_exc()
+                os._exit(1)
+            os._exit(0)
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * len(children)
 
 
-def _killed(root: Path, at: int) -> bool:
-    """Run in a fork that dies at call number `at`; whether it got there."""
+def _kill(work: Callable[[Path], None], root: Path, moment: int) -> None:
+    """Do the work in a fork that dies at that call."""
     child = os.fork()
     if child == 0:
-        calls = Calls(WRITING, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL), at)
+        calls = Calls(WRITING, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL), moment)
         with calls.watched(root):
-            _go(root)
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
-    return os.WIFSIGNALED(status)
+            work(root)
+        os._exit(1)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
 
 
 def _picture(root: Path) -> dict[str, Any]:
-    """What a run leaves: its messages and how its steps stand, without times."""
+    """What a run leaves: its messages, open and closed, and how its steps stand, without times."""
     messenger = Messenger.open(root)
-    messages = sorted(
-        (
-            m.idempotency_key or "",
-            m.message_id.partition("-")[2][9:],
-            m.status.value,
-            repr(m.payload),
-            sorted(m.read_by),
-        )
-        for m in messenger.list()
-        if m.idempotency_key
-    )
-    received = [(m.status.value, sorted(m.read_by)) for m in messenger.list() if not m.idempotency_key]
     engine = Engine(messenger)
     runs = [engine.runs.read(run_id) for run_id in engine.runs.ids()]
+    found = [*messenger.list(), *messenger.list(status="done"), *messenger.list(status="cancelled")]
     return {
-        "messages": [*messages, *received],
-        "runs": [(run.run_id[-8:], run.state, {name: step.state for name, step in run.steps.items()}) for run in runs],
+        "messages": sorted(map(_message, found), key=repr),
+        "runs": [(run.run_id, run.state, {name: step.state for name, step in run.steps.items()}) for run in runs],
     }
+
+
+def _message(message: Message) -> tuple[Any, ...]:
+    status = message.status.value
+    return message.idempotency_key, status, message.note, repr(message.payload), sorted(message.read_by)

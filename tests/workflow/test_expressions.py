@@ -62,7 +62,12 @@ def test_a_condition_is_an_expression_with_or_without_braces(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("steps.gone.answer == 'go'", False), ("steps.gone.state == 'skipped'", True), ("steps.gone.a.b.c", False)],
+    [
+        ("steps.gone.answer == 'go'", False),
+        ("steps.gone['answer'] == 'go'", False),
+        ("steps.gone.state == 'skipped'", True),
+        ("steps.gone.a.b.c", False),
+    ],
 )
 def test_what_a_skipped_step_would_have_left_is_nothing(text: str, value: bool) -> None:
     assert truth(text, CONTEXT, STEPS) is value
@@ -81,6 +86,11 @@ def test_what_a_skipped_step_would_have_left_is_nothing(text: str, value: bool) 
         "{{ range(3) }}",
         "{{ 'x' * 2000000 }}",
         "{{ params.word.join }}",
+        "{{ params.word * 2000000 }}",
+        "{{ 9 ** 99999999 }}",
+        "{{ params.names * 1000000 }}",
+        "{{ 1e999 }}",
+        "{{ '\\ud800' }}",
     ],
 )
 def test_an_expression_that_comes_to_nothing_usable_is_refused(text: str) -> None:

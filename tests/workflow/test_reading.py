@@ -9,6 +9,8 @@ import pytest
 from bmad_messenger.workflow.reading import problems_of, read_workflow
 
 STEP = "  - id: {0}\n    exec: send-message\n"
+ASK = "name: ask\nsteps:\n  - id: a\n    ask: {question: x}\n"
+ON = "on: {{message: {{type: notify, {}}}}}\n" + f"name: on\nsteps:\n{STEP.format('a')}"
 TWO = f"name: two\nsteps:\n{STEP.format('a')}{STEP.format('b')}"
 
 
@@ -63,6 +65,25 @@ def test_a_workflow_with_an_agent_begins_with_its_messages() -> None:
         ("name: [\n", "w.yaml:"),
         ("", "w.yaml: wanted a mapping, found null"),
         ("- a\n", "w.yaml:1:1"),
+        (TWO + "    timeout: 99999d\n", "steps[1].timeout: wanted a number or a time span"),
+        (
+            TWO + "    retry: {times: 2, delay: '{{ params.x }}'}\n",
+            "steps[1].retry.delay: wanted a number or a time span",
+        ),
+        ("timeout: '{{ params.x }}'\n" + TWO, "timeout: wanted a number or a time span"),
+        (ASK + "    with: {a: 1}\n", "w.yaml:5:5: `with` means nothing beside `ask`"),
+        (ASK.replace("x}", "x, form: {type: nonsense}}"), "form"),
+        (TWO + "    foreach: [1]\n    as: steps\n", 'w.yaml:8:5: "steps" means something else'),
+        (TWO + "    foreach: [1]\n    when: item > 1\n", 'reads "item", which there is not'),
+        (TWO + "    when: run.name\n", 'reads the part of the run "name"'),
+        (TWO + "    when: trigger.type\n", "reads the trigger, which there is not; no message starts this workflow"),
+        (TWO + "    with: {payload: {if: '{{ nope }}'}}\n", 'reads "nope", which there is not'),
+        (ON.format("if: mesage.type"), 'reads "mesage", which there is not; it can read message'),
+        (ON.format("if: 'message.type =='"), "is no expression"),
+        (ON.format("to: '{{ params.x }}'"), "nothing can be read here"),
+        ("params: {n: {type: integer}}\n" + ON.format("to: pm"), 'the parameter "n" has no default'),
+        (TWO + "    when: steps.a.x | nosuch\n", "there is no filter 'nosuch'"),
+        (TWO + "    when: steps.a.x is nosuch\n", "there is no test 'nosuch'"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(text: str, problem: str) -> None:

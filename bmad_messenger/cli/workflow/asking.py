@@ -22,7 +22,7 @@ def answered(engine: Engine, run: Run) -> bool:
     found = [*_questions(engine, run)]
     if found and not (is_terminal(sys.stdin) and is_terminal(sys.stdout)):
         raise UsageError("nobody can be asked here", hint="use --interactive on a terminal, or `bmad-messenger answer`")
-    return any([_ask(engine, question_of(engine.messenger, one)) for one in found])
+    return any(_ask(engine, question_of(engine.messenger, one)) for one in found)
 
 
 def _questions(engine: Engine, run: Run) -> Iterator[str]:

@@ -41,8 +41,8 @@ def run(
     """Run a workflow, as far as it goes without waiting.
 
     Where it has to wait, or has failed, it says so and exits with 9. The workflow's parameters are options, as
-    `show NAME` lists them; `--param` gives one whose name is an option of this command, too. Of one of BMAD's own files, its `<exec>` elements
-    are run, and what is left to the agent is shown.
+    `show NAME` lists them; `--param` gives one whose name is an option of this command, too. Of one of BMAD's own
+    files, its `<exec>` elements are run, and what is left to the agent is shown.
 
     \b
     Example:
