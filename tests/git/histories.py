@@ -40,12 +40,15 @@ class State:
     queue: Mapping[str, Seen] = field(default_factory=dict)
     archive: Mapping[str, Seen] = field(default_factory=dict)
 
+    def seen(self, word: str) -> Seen | None:
+        """A message as the archive has it, if that says it is closed, or else as the queue has it."""
+        archived = self.archive.get(word)
+        return self.queue.get(word) if archived is None or archived.is_open else archived
+
     def rank(self, word: str) -> int:
         """How far a message has come; -1 where it is not open and not closed."""
-        archived, queued = self.archive.get(word), self.queue.get(word)
-        if archived is not None and not archived.is_open:
-            return _ORDER.index(archived.status)
-        return -1 if queued is None else _ORDER.index(queued.status)
+        seen = self.seen(word)
+        return -1 if seen is None else _ORDER.index(seen.status)
 
 
 def faults_of_history(folder: Path) -> Iterator[str]:
@@ -62,13 +65,9 @@ def faults_of_history(folder: Path) -> Iterator[str]:
                 # The record of a closed message that met another with its id is a file that waits for `git add`.
                 if rank < before.rank(word) and not (rank < 0 and word in twins):
                     yield f"{where}: {word} went back from {before.rank(word)} to {state.rank(word)}"
-            for part in ("queue", "archive"):
-                old, new = getattr(before, part), getattr(state, part)
-                for word in old.keys() & new.keys():
-                    if old[word].is_open == new[word].is_open:
-                        lost = old[word].readers - new[word].readers
-                        if lost:
-                            yield f"{where}: {part} of {word} lost the readers {lost}"
+                old, new = before.seen(word), state.seen(word)
+                if old is not None and new is not None and old.is_open == new.is_open and old.readers - new.readers:
+                    yield f"{where}: {word} lost the readers {old.readers - new.readers}"
 
 
 def states_of_history(folder: Path) -> dict[str, State]:
