@@ -434,7 +434,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=2000)
+@settings(max_examples=60)
 @given(STEPS)
 def test_whatever_old_buffers_are_saved_no_message_is_lost_doubled_or_opened_again(
     steps: list[tuple[str, int]],

@@ -143,13 +143,23 @@ def _follow_renamed(blocks: Blocks[ItemKey], reader: Reader, names: tuple[dict[s
     """Find what an earlier merge gave a longer id on one side: it is known by the shorter one in the base."""
     base = blocks[0]
     for side, other in ((1, 2), (2, 1)):
-        for name, number in blocks[side].sections.keys() - base.sections.keys() - blocks[other].sections.keys():
+        for name, number in blocks[side].sections.keys() - base.sections.keys():
             stem = name[:-SUFFIX_LENGTH]
             before = base.sections.get((stem, 0))
-            if number == 0 and before is not None:
-                mapping = reader.mapping(before.text, base.column)
-                if mapping is not None and longer_id(stem, mapping) == name:
-                    names[0][stem] = names[other][stem] = name
+            if number or before is None:
+                continue
+            mapping = reader.mapping(before.text, base.column)
+            if mapping is not None and longer_id(stem, mapping) == name:
+                names[0][stem] = name
+                if (name, 0) not in blocks[other].sections and _may_hold(blocks[other], stem, mapping, reader):
+                    names[other][stem] = name
+
+
+def _may_hold(block: Block[ItemKey], name: str, message: Mapped, reader: Reader) -> bool:
+    """Whether what a list has under an id may be this message, and no other that took its place."""
+    section = block.sections.get((name, 0))
+    found = None if section is None else reader.mapping(section.text, block.column)
+    return found is None or is_same(found, message)
 
 
 def _rename_second(blocks: Blocks[ItemKey], reader: Reader, names: tuple[dict[str, str], ...]) -> None:

@@ -118,6 +118,8 @@ def merge_records(
         before = Block()
     if _are_two(before.values, own.values, other.values):
         return _both((ours, theirs), (own.values, other.values), labels)
+    if is_same(own.values, other.values) and not is_same(before.values, own.values):
+        before = Block()  # an earlier merge put the message in the place of another
     name = str(own.values.get("message_id", path))
     outcome = Mappings(name, message_rules(roster)).merge((before, own, other))
     pieces = outcome.pieces or ()

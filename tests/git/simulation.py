@@ -7,6 +7,7 @@ import re
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -135,6 +136,18 @@ class Simulation:
             if heads == [player.clone.head() for player in self.players]:
                 return
         self.faults.append("the clones don't come to rest")
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Tell the story of a game that breaks off."""
+        try:
+            yield
+        except Exception as error:
+            raise AssertionError(f"{self.story()}\n{error}") from error
+
+    def story(self) -> str:
+        """What was done, and what came of it."""
+        return "\n".join(["", *self.log, *self.faults])
 
     def check(self) -> None:
         """Look for faults in what came of it."""
@@ -318,14 +331,16 @@ class Simulation:
         """Take up again what was put aside."""
         if not player.stashes:
             return
-        answer = self._git(player, "stash", "pop", "--quiet")
-        if answer.code and self._unmerged(player):
+        self._commit_all(player)
+        if self._git(player, "stash", "pop", "--quiet").code == 0:
+            pass
+        elif self._unmerged(player):
             self._resolve(player)
             self._git(player, "reset", "--quiet")
             self._git(player, "stash", "drop", "--quiet", check=True)
-        elif answer.code:  # something is in the way, as another message with the same id
-            self._git(player, "add", "--all")
-            self._git(player, "commit", "--quiet", "--message", f"Work of {player.name}")
+        else:  # a file is in the way, as one of another message with the same id
+            self._git(player, "reset", "--quiet", "--hard", check=True)
+            self._git(player, "clean", "--quiet", "--force", "-d", check=True)
             name = f"{player.name}-{len(self.log)}"
             self._git(player, "stash", "branch", name, check=True)
             player.branches.append(name)
@@ -422,8 +437,11 @@ class Simulation:
     def _make_room(self, player: Player) -> None:
         """What most people do before they merge."""
         if self.rng.random() < 0.85:
-            self._git(player, "add", "--all")
-            self._git(player, "commit", "--quiet", "--message", f"Work of {player.name}")
+            self._commit_all(player)
+
+    def _commit_all(self, player: Player) -> None:
+        self._git(player, "add", "--all", check=True)
+        self._git(player, "commit", "--quiet", "--message", f"Work of {player.name}")
 
     def _integrate(self, player: Player, *command: str, gives_up: bool = True) -> None:
         """Run a command that merges; decide what conflicts, or give it up."""
@@ -440,8 +458,7 @@ class Simulation:
             self._resolve(player)
             answer = self._git(player, "-c", "core.editor=true", doing, "--continue")
             if "untracked working tree files would be overwritten" in answer.text:  # a second message with one id
-                self._git(player, "add", "--all")
-                self._git(player, "commit", "--quiet", "--message", f"Work of {player.name}", check=True)
+                self._commit_all(player)
             elif answer.code and not self._unmerged(player):
                 self._git(player, doing, "--skip", check=True)
         raise AssertionError(f"{command} does not end: {answer.text}")
