@@ -47,6 +47,9 @@ _REFUSED: Final = re.compile(
     r"would be overwritten|uncommitted changes|unstaged changes|not possible because you have unmerged|"
     r"already exists, no checkout|Please commit|index contains uncommitted|unable to unlink"
 )
+_IN_THE_WAY: Final = "untracked working tree files would be overwritten"
+"""What git says where the record of a second message with one id was not added to git."""
+
 _HUNK: Final = re.compile(r"^<{7} [^\n]*\n(.*?)^={7}\r?\n(.*?)^>{7} [^\n]*\n", re.MULTILINE | re.DOTALL)
 _BY_LINES: Final = ("merged by lines", "does not run")
 
@@ -446,6 +449,9 @@ class Simulation:
     def _integrate(self, player: Player, *command: str, gives_up: bool = True) -> None:
         """Run a command that merges; decide what conflicts, or give it up."""
         answer = self._git(player, *command)
+        if answer.code and _IN_THE_WAY in answer.text and not self._under_way(player):
+            self._commit_all(player)
+            answer = self._git(player, *command)
         if answer.code == 0 or (not self._under_way(player) and _REFUSED.search(answer.text)):
             return
         if gives_up and self.rng.random() < 0.15 and (doing := self._under_way(player)):
@@ -457,7 +463,7 @@ class Simulation:
                 return
             self._resolve(player)
             answer = self._git(player, "-c", "core.editor=true", doing, "--continue")
-            if "untracked working tree files would be overwritten" in answer.text:  # a second message with one id
+            if _IN_THE_WAY in answer.text:
                 self._commit_all(player)
             elif answer.code and not self._unmerged(player):
                 self._git(player, doing, "--skip", check=True)
@@ -469,11 +475,16 @@ class Simulation:
             path = player.clone.folder / name
             if path.exists():
                 text = path.read_bytes().decode()
-                decided = _HUNK.sub(lambda hunk: hunk[self.rng.randint(1, 2)], text)
+                decided = _HUNK.sub(self._side_of, text)
                 if decided != text:
                     self._note("decides", name)
                 path.write_bytes(decided.encode())
             self._git(player, "add", "--all", "--", name, check=True)
+
+    def _side_of(self, hunk: re.Match[str]) -> str:
+        """One side of a conflict; of two ids the longer, which came of a merge that told two messages apart."""
+        sides = hunk[1], hunk[2]
+        return max(sides, key=len) if "MSG-" in hunk[0] else self.rng.choice(sides)
 
     def _unmerged(self, player: Player) -> list[str]:
         lines = player.clone.git("ls-files", "--unmerged", "-z").split("\0")[:-1]
