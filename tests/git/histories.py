@@ -13,7 +13,7 @@ from bmad_messenger.errors import MessengerError
 from bmad_messenger.yaml.parse import parse
 from tests.git.clones import MESSENGER
 
-QUEUE: Final = f"{MESSENGER}/message-queue.yaml"
+_QUEUE: Final = f"{MESSENGER}/message-queue.yaml"
 _ARCHIVE: Final = f"{MESSENGER}/archive/"
 _ORDER: Final = ("pending", "read", "expired", "cancelled", "done")
 _WORD: Final = re.compile(r"\bw\d{3}x\b")
@@ -83,7 +83,7 @@ def states_of_history(folder: Path) -> dict[str, State]:
             changes[commit].append((path, header.split(" ")[3]))
         else:
             commit = line.strip()
-    texts = _blobs(folder, {blob for some in changes.values() for path, blob in some if path.startswith(MESSENGER)})
+    texts = _blobs(folder, {blob for some in changes.values() for path, blob in some if MESSENGER in path})
     queues: dict[str, dict[str, Seen]] = {}
     states: dict[str, State] = {}
     files: dict[str, dict[str, Seen]] = {}
@@ -91,11 +91,11 @@ def states_of_history(folder: Path) -> dict[str, State]:
         state = State(states[of[0]].queue if of else {})
         own = dict(files[of[0]]) if of else {}
         for path, blob in changes[child]:
-            if path == QUEUE:
+            if path.endswith(_QUEUE):
                 if blob not in queues:
                     queues[blob] = {seen.word: seen for seen in seen_in(texts.get(blob, ""))}
                 state.queue = queues[blob]
-            elif path.startswith(_ARCHIVE):
+            elif _ARCHIVE in path:
                 own.pop(path, None)
                 own |= {path: seen for seen in seen_in(texts.get(blob, ""))}
         files[child] = own

@@ -62,11 +62,19 @@ def test_same_message_that_both_sides_changed_stays_one() -> None:
 
 
 def test_same_message_that_one_side_has_reworded_stays_one() -> None:
-    reworded = {**FIRST, "payload": {"message": "first of all"}}
-    result = merge_queues("", text([FIRST]), text([reworded]))
+    sent = {**FIRST, "payload": {"message": "first", "decision_doc": "docs/a.md"}}
+    reworded = {**sent, "payload": {**sent["payload"], "message": "first of all"}}
+    result = merge_queues("", text([sent]), text([reworded]))
 
     assert result.text.count("message_id") == 1
     assert [one.message for one in result.conflicts]
+
+
+def test_messages_of_one_second_that_say_nothing_alike_are_two() -> None:
+    other = {**FIRST, "payload": {"message": "something else"}}
+
+    assert sorted(queue("", [FIRST], [other]).values()) == ["first", "something else"]
+    assert queue("", [FIRST], [other]) == queue("", [other], [FIRST])
 
 
 def test_message_sent_twice_under_one_key_stays_one() -> None:
