@@ -94,7 +94,7 @@ def _renaming(
     changes = {ids[old]: {"message_id": new} for old, new in renamed.items()}
     for index in ids.values():
         old = view.head(index).get("reply_to")
-        if old in renamed:
+        if isinstance(old, str) and old in renamed:
             reply = view.message(index)
             if _answers(reply, archived[renamed[old]]) and not _answers(reply, archived[old]):
                 changes.setdefault(index, {})["reply_to"] = renamed[old]
