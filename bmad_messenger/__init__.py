@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bmad_messenger.errors import (
+        ConflictError,
         DamagedError,
+        GitError,
         InvalidError,
         LockTimeoutError,
         MessengerError,
@@ -28,8 +30,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ConflictError",
     "DamagedError",
     "Draft",
+    "GitError",
     "InvalidError",
     "LockTimeoutError",
     "Message",

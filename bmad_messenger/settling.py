@@ -14,7 +14,7 @@ from bmad_messenger.queue.view import QueueView
 from bmad_messenger.store import Store
 
 _WRITTEN: Final = ("type", "from_agent", "to_agent", "to_agents", "created")
-"""What tells a message from another of its id: who sent it to whom, and when. What it says may be reworded by hand."""
+"""What tells a message from another of its id: who sent it to whom, and when."""
 
 
 def settle(store: Store, *, restore: bool) -> list[str]:
@@ -35,7 +35,7 @@ def settle(store: Store, *, restore: bool) -> list[str]:
         renamed = _renamed(view, ids, archived)
         queue = view.queue
         if renamed:
-            changes = {ids[old]: {"message_id": new} for old, new in renamed.items()}
+            changes = _renaming(view, ids, renamed, {message.message_id: message for message in archived})
             queue = scan(change(queue, changes), store.queue.name)
         ids = {renamed.get(one, one): index for one, index in ids.items()}
         held = store.queue.journal.held() - renamed.keys()
@@ -82,18 +82,43 @@ def _renamed(view: QueueView, ids: Mapping[str, int], archived: Sequence[Message
         old = next((one for one in ids if second.message_id.startswith(one)), None) if _is_long(second) else None
         if old is not None and second.message_id not in ids and old in first:
             queued = view.message(ids[old])
-            if _are_one(queued, second) and not _are_one(queued, first[old]):
+            if _likeness(queued, second) > _likeness(queued, first[old]):
                 renamed[old] = second.message_id
     return renamed
+
+
+def _renaming(
+    view: QueueView, ids: Mapping[str, int], renamed: Mapping[str, str], archived: Mapping[str, Message]
+) -> dict[int, dict[str, str]]:
+    """What to change in the queue: ids, and replies that can only answer the message that has another one now."""
+    changes = {ids[old]: {"message_id": new} for old, new in renamed.items()}
+    for index in ids.values():
+        old = view.head(index).get("reply_to")
+        if isinstance(old, str) and old in renamed:
+            reply = view.message(index)
+            if _answers(reply, archived[renamed[old]]) and not _answers(reply, archived[old]):
+                changes.setdefault(index, {})["reply_to"] = renamed[old]
+    return changes
+
+
+def _answers(reply: Message, message: Message) -> bool:
+    """Whether a message may be an answer to another."""
+    return (
+        reply.to_agent == message.from_agent
+        and message.to_agent in (None, reply.from_agent)
+        and message.created <= reply.created
+    )
 
 
 def _is_long(message: Message) -> bool:
     return len(message.message_id.rpartition("-")[2]) > SUFFIX_LENGTH
 
 
-def _are_one(one: Message, other: Message) -> bool:
-    """Whether two are the same message, whatever became of it."""
-    return all(getattr(one, field) == getattr(other, field) for field in _WRITTEN)
+def _likeness(one: Message, other: Message) -> int:
+    """How surely two are the same message, whatever became of it: its payload may have been reworded by hand."""
+    if any(getattr(one, field) != getattr(other, field) for field in _WRITTEN):
+        return 0
+    return 1 + (one.payload == other.payload)
 
 
 def _item(store: Store, message: Message, margin: int) -> str:

@@ -84,7 +84,8 @@ def _settled(base: Mapped, ours: Mapped, theirs: Mapped, roster: Collection[str]
         ahead, behind = (ours, theirs) if status == own else (theirs, ours)
         if _progress(ahead) > _progress(behind):
             fields |= _brought_along(ahead)
-    elif ours.keys() & theirs.keys() & {"closed"} and _both_changed(("closed",), base, ours, theirs):
+    closed = "closed" in ours and "closed" in theirs and "closed" not in fields
+    if closed and _both_changed(("closed",), base, ours, theirs):
         fields["closed"] = min(ours["closed"], theirs["closed"], key=when)
     if not fields.keys() & _CLAIM and _both_changed(_CLAIM, base, ours, theirs):
         later = max(ours, theirs, key=_lease)

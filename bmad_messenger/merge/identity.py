@@ -34,19 +34,26 @@ class Renamed(NamedTuple):
 
 
 def is_same(one: Mapped, other: Mapped) -> bool:
-    """Whether two messages with one id are the same one: sent once, or twice under the same idempotency key."""
+    """Whether two messages with one id are the same one: sent once, or twice under the same idempotency key.
 
-    def agree(*keys: str) -> bool:
-        return all(canonical(one.get(key, ABSENT)) == canonical(other.get(key, ABSENT)) for key in keys)
+    Two that were sent in the same second are told apart by their payloads, where these have nothing in common.
+    """
+    if "idempotency_key" in one and _agree(one, other, (*_SENT, "idempotency_key", "payload")):
+        return True
+    own, others = one.get("payload"), other.get("payload")
+    if canonical(own) != canonical(others) and isinstance(own, Mapping) and isinstance(others, Mapping):
+        return is_alike(one, other) and any(_agree(own, others, (key,)) for key in own.keys() & others.keys())
+    return is_alike(one, other)
 
-    if not agree(*_SENT):
-        return False
-    return _created(one) == _created(other) or ("idempotency_key" in one and agree("idempotency_key", "payload"))
+
+def is_alike(one: Mapped, other: Mapped) -> bool:
+    """Whether two messages are of the same moment, sender and recipient, whatever they say."""
+    return _agree(one, other, _SENT) and _created(one) == _created(other)
 
 
 def later_of(ours: Mapped, theirs: Mapped) -> int:
     """Which of two different messages gives way: 0 for ours, 1 for theirs."""
-    own, other = ((when(side.get("created"))[:2], digits(side)) for side in (ours, theirs))
+    own, other = ((when(one.get("created"))[:2], digits(one), canonical(one.get("payload"))) for one in (ours, theirs))
     return int(own < other)
 
 
@@ -143,13 +150,23 @@ def _follow_renamed(blocks: Blocks[ItemKey], reader: Reader, names: tuple[dict[s
     """Find what an earlier merge gave a longer id on one side: it is known by the shorter one in the base."""
     base = blocks[0]
     for side, other in ((1, 2), (2, 1)):
-        for name, number in blocks[side].sections.keys() - base.sections.keys() - blocks[other].sections.keys():
+        for name, number in blocks[side].sections.keys() - base.sections.keys():
             stem = name[:-SUFFIX_LENGTH]
             before = base.sections.get((stem, 0))
-            if number == 0 and before is not None:
-                mapping = reader.mapping(before.text, base.column)
-                if mapping is not None and longer_id(stem, mapping) == name:
-                    names[0][stem] = names[other][stem] = name
+            if number or before is None:
+                continue
+            mapping = reader.mapping(before.text, base.column)
+            if mapping is not None and longer_id(stem, mapping) == name:
+                names[0][stem] = name
+                if (name, 0) not in blocks[other].sections and _may_hold(blocks[other], stem, mapping, reader):
+                    names[other][stem] = name
+
+
+def _may_hold(block: Block[ItemKey], name: str, message: Mapped, reader: Reader) -> bool:
+    """Whether what a list has under an id may be this message, and no other that took its place."""
+    section = block.sections.get((name, 0))
+    found = None if section is None else reader.mapping(section.text, block.column)
+    return found is None or is_alike(found, message)
 
 
 def _rename_second(blocks: Blocks[ItemKey], reader: Reader, names: tuple[dict[str, str], ...]) -> None:
@@ -183,6 +200,10 @@ def _with_names(block: Block[ItemKey], names: Mapping[str, str], base: Block[Ite
                 text = with_ids(f"{margin}{text}", names, (0,), own=own)[block.column :]
         sections[names[name] if own else name, number] = section._replace(text=text)
     return replace(block, sections=sections)
+
+
+def _agree(one: Mapped, other: Mapped, keys: Collection[str]) -> bool:
+    return all(canonical(one.get(key, ABSENT)) == canonical(other.get(key, ABSENT)) for key in keys)
 
 
 def _created(message: Mapped) -> str:

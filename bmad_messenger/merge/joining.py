@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from bmad_messenger.merge.order import added_lines, chosen, united, winner
 from bmad_messenger.merge.pieces import Conflict, Pieces, side_of, with_prefix
-from bmad_messenger.merge.sections import Block, Section, comments, keeps_blanks
+from bmad_messenger.merge.sections import Block, Section, comments, keeps_blanks, parted
 
 K = TypeVar("K")
 Blocks = tuple[Block[K], Block[K], Block[K]]
@@ -67,16 +67,14 @@ def joined(blocks: Blocks[K], order: Sequence[K], outcomes: Mapping[K, Outcome],
             carried += _left_behind(sections)
             continue
         above = once.passing("".join((*carried, _lead(sections))))
-        gap = "" if _keeps_blanks(outcomes, previous) else gaps.between(previous, key)
+        above = gaps.between(previous, key) + above
         if previous is None:
-            pieces += _opened(opening, gap + above, outcome.pieces, ours)
+            pieces += _opened(opening, above, outcome.pieces, ours)
         else:
-            pieces += (gap + _outdented(above, margin), *with_prefix(outcome.pieces, margin))
+            pieces += (_below(outcomes[previous], above, margin), *with_prefix(outcome.pieces, margin))
         carried, previous = [], key
-    if previous is None:
-        pieces.append(opening)
     tail = once.passing("".join((*carried, united(base.tail, ours.tail, theirs.tail))))
-    pieces.append(tail if previous is None else _outdented(tail, margin))
+    pieces += (opening, tail) if previous is None else (_below(outcomes[previous], tail, margin),)
     return tuple(pieces)
 
 
@@ -115,11 +113,16 @@ def _left_behind(sections: Sequence[Section | None]) -> Iterator[str]:
             yield from added_lines(base.lead if base else "", section.lead)
 
 
-def _outdented(comments: str, margin: str) -> str:
-    """The comments no deeper than `margin`: deeper ones would belong to what is above."""
-    if f"{margin} " not in comments:
-        return comments
-    lines = comments.splitlines(keepends=True)
+def _below(above: Outcome, text: str, margin: str) -> str:
+    """Blank lines and comments below a section, so that they don't become part of it.
+
+    Comments deeper than `margin` would, and blank lines below a block scalar that keeps them.
+    """
+    if any(keeps_blanks(side_of(above.pieces or (), side)) for side in (0, 1)):
+        text = parted(text)[1]
+    if f"{margin} " not in text:
+        return text
+    lines = text.splitlines(keepends=True)
     return "".join(margin + line.lstrip(" ") if line.startswith(f"{margin} ") else line for line in lines)
 
 
@@ -151,12 +154,6 @@ def _comments_around(block: Block[K]) -> Iterator[str]:
     """The comments around the sections of a block, one a line."""
     for text in (*(section.lead for section in block.sections.values() if section.lead), block.tail):
         yield from filter(None, map(str.strip, text.splitlines()))
-
-
-def _keeps_blanks(outcomes: Mapping[K, Outcome], key: K | None) -> bool:
-    """Whether blank lines below a section would become part of it."""
-    pieces = None if key is None else outcomes[key].pieces
-    return any(keeps_blanks(side_of(pieces, side)) for side in (0, 1)) if pieces else False
 
 
 class _Gaps(Generic[K]):

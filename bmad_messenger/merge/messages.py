@@ -10,7 +10,7 @@ from typing import Final
 from bmad_messenger.config import ROSTER
 from bmad_messenger.errors import DamagedError, InvalidError, Problem
 from bmad_messenger.merge.fields import Mapped, canonical, message_rules
-from bmad_messenger.merge.identity import is_same, later_of, longer_id, renamed_note, with_ids
+from bmad_messenger.merge.identity import is_alike, is_same, later_of, longer_id, renamed_note, with_ids
 from bmad_messenger.merge.mappings import Mappings
 from bmad_messenger.merge.order import winner
 from bmad_messenger.merge.pieces import Pieces, is_settled, marked, side_of
@@ -118,6 +118,8 @@ def merge_records(
         before = Block()
     if _are_two(before.values, own.values, other.values):
         return _both((ours, theirs), (own.values, other.values), labels)
+    if is_same(own.values, other.values) and not is_alike(before.values, own.values):
+        before = Block()  # an earlier merge put the message in the place of another
     name = str(own.values.get("message_id", path))
     outcome = Mappings(name, message_rules(roster)).merge((before, own, other))
     pieces = outcome.pieces or ()

@@ -88,7 +88,7 @@ def cut_items(queue: QueueText, start: int, opening: str, key_of: Callable[[str]
     for index in range(len(queue)):
         first, end = queue.span(index)
         text = queue.text[first + queue.margin : end]
-        sections[key_of(text)] = Section(*_parted(queue.text[start:first]), text)
+        sections[key_of(text)] = Section(*parted(queue.text[start:first]), text)
         start = end
     return Block(opening, 0, queue.margin, sections, queue.text[start : queue.end])
 
@@ -102,6 +102,13 @@ def shifted(text: str, by: int) -> str:
 def keeps_blanks(text: str) -> bool:
     """Whether blank lines below the text may be part of it."""
     return _KEEPS_BLANKS.search(text) is not None
+
+
+def parted(text: str) -> tuple[str, str]:
+    """Blank lines, and the comments below them."""
+    blank = _BLANK_LINES.match(text)
+    end = blank.end() if blank else 0
+    return text[:end], text[end:]
 
 
 def comments(text: str, margin: int) -> list[str]:
@@ -159,7 +166,7 @@ def _cut(source: str, margin: int, document: Document, path: Path, mapping: Mapp
     for key, line, start, limit in zip(mapping, lines, starts, (*lines[1:], len(source)), strict=True):
         above = source[end:line] if end < line else ""
         end = _end_of_entry(source, document, (*path, key), mapping[key], column, limit)
-        sections[key] = Section(*_parted(above), source[start:end])
+        sections[key] = Section(*parted(above), source[start:end])
     return Block(opening, margin, column, sections, source[end:], mapping)
 
 
@@ -206,13 +213,6 @@ def _rendered(source: str, document: Document, path: Path, mapping: Mapping[str,
         text = "\n".join(render_entry(key, value, column))[column:] + "\n"
         sections[key] = Section("", "" if sections else above, text)
     return Block(opening, margin, column, sections, "", mapping, is_flow=path in document.flow)
-
-
-def _parted(text: str) -> tuple[str, str]:
-    """Blank lines, and the comments below them."""
-    blank = _BLANK_LINES.match(text)
-    end = blank.end() if blank else 0
-    return text[:end], text[end:]
 
 
 def _shifted_lines(text: str, by: int) -> str:

@@ -13,7 +13,7 @@ from bmad_messenger.errors import MessengerError
 from bmad_messenger.yaml.parse import parse
 from tests.git.clones import MESSENGER
 
-QUEUE: Final = f"{MESSENGER}/message-queue.yaml"
+_QUEUE: Final = f"{MESSENGER}/message-queue.yaml"
 _ARCHIVE: Final = f"{MESSENGER}/archive/"
 _ORDER: Final = ("pending", "read", "expired", "cancelled", "done")
 _WORD: Final = re.compile(r"\bw\d{3}x\b")
@@ -40,12 +40,15 @@ class State:
     queue: Mapping[str, Seen] = field(default_factory=dict)
     archive: Mapping[str, Seen] = field(default_factory=dict)
 
+    def seen(self, word: str) -> Seen | None:
+        """A message as the archive has it, if that says it is closed, or else as the queue has it."""
+        archived = self.archive.get(word)
+        return self.queue.get(word) if archived is None or archived.is_open else archived
+
     def rank(self, word: str) -> int:
         """How far a message has come; -1 where it is not open and not closed."""
-        archived, queued = self.archive.get(word), self.queue.get(word)
-        if archived is not None and not archived.is_open:
-            return _ORDER.index(archived.status)
-        return -1 if queued is None else _ORDER.index(queued.status)
+        seen = self.seen(word)
+        return -1 if seen is None else _ORDER.index(seen.status)
 
 
 def faults_of_history(folder: Path) -> Iterator[str]:
@@ -62,13 +65,9 @@ def faults_of_history(folder: Path) -> Iterator[str]:
                 # The record of a closed message that met another with its id is a file that waits for `git add`.
                 if rank < before.rank(word) and not (rank < 0 and word in twins):
                     yield f"{where}: {word} went back from {before.rank(word)} to {state.rank(word)}"
-            for part in ("queue", "archive"):
-                old, new = getattr(before, part), getattr(state, part)
-                for word in old.keys() & new.keys():
-                    if old[word].is_open == new[word].is_open:
-                        lost = old[word].readers - new[word].readers
-                        if lost:
-                            yield f"{where}: {part} of {word} lost the readers {lost}"
+                old, new = before.seen(word), state.seen(word)
+                if old is not None and new is not None and old.is_open == new.is_open and old.readers - new.readers:
+                    yield f"{where}: {word} lost the readers {old.readers - new.readers}"
 
 
 def states_of_history(folder: Path) -> dict[str, State]:
@@ -84,7 +83,7 @@ def states_of_history(folder: Path) -> dict[str, State]:
             changes[commit].append((path, header.split(" ")[3]))
         else:
             commit = line.strip()
-    texts = _blobs(folder, {blob for some in changes.values() for path, blob in some if path.startswith(MESSENGER)})
+    texts = _blobs(folder, {blob for some in changes.values() for path, blob in some if MESSENGER in path})
     queues: dict[str, dict[str, Seen]] = {}
     states: dict[str, State] = {}
     files: dict[str, dict[str, Seen]] = {}
@@ -92,11 +91,11 @@ def states_of_history(folder: Path) -> dict[str, State]:
         state = State(states[of[0]].queue if of else {})
         own = dict(files[of[0]]) if of else {}
         for path, blob in changes[child]:
-            if path == QUEUE:
+            if path.endswith(_QUEUE):
                 if blob not in queues:
                     queues[blob] = {seen.word: seen for seen in seen_in(texts.get(blob, ""))}
                 state.queue = queues[blob]
-            elif path.startswith(_ARCHIVE):
+            elif _ARCHIVE in path:
                 own.pop(path, None)
                 own |= {path: seen for seen in seen_in(texts.get(blob, ""))}
         files[child] = own

@@ -7,6 +7,7 @@ import re
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,8 +16,9 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from bmad_messenger import InvalidError, Message, MessengerError, Status
+from bmad_messenger import Message, Status
 from bmad_messenger.config import ROSTER
+from bmad_messenger.errors import DamagedError, InvalidError
 from bmad_messenger.git.install import install
 from bmad_messenger.git.syncing import sync
 from bmad_messenger.message import format_time
@@ -46,6 +48,9 @@ _REFUSED: Final = re.compile(
     r"would be overwritten|uncommitted changes|unstaged changes|not possible because you have unmerged|"
     r"already exists, no checkout|Please commit|index contains uncommitted|unable to unlink"
 )
+_IN_THE_WAY: Final = "untracked working tree files would be overwritten"
+"""What git says where the record of a second message with one id was not added to git."""
+
 _HUNK: Final = re.compile(r"^<{7} [^\n]*\n(.*?)^={7}\r?\n(.*?)^>{7} [^\n]*\n", re.MULTILINE | re.DOTALL)
 _BY_LINES: Final = ("merged by lines", "does not run")
 
@@ -73,12 +78,28 @@ class Player:
     name: str
     clone: Clone
     agents: Sequence[str]
-    stashes: int = 0
     branches: list[str] = field(default_factory=lambda: ["main"])
 
     @property
     def queue(self) -> Path:
         return self.clone.project.queue
+
+    @property
+    def stashes(self) -> int:
+        """How many times something was put aside."""
+        log = self.clone.folder / ".git/logs/refs/stash"
+        return len(log.read_bytes().splitlines()) if log.exists() else 0
+
+    @property
+    def branch(self) -> str:
+        """The branch that is checked out."""
+        return (self.clone.folder / ".git/HEAD").read_text().strip().removeprefix("ref: refs/heads/")
+
+    @property
+    def under_way(self) -> str | None:
+        """What git waits with for a person."""
+        folder = self.clone.folder / ".git"
+        return next((doing for name, doing in _UNDER_WAY.items() if (folder / name).exists()), None)
 
 
 class Simulation:
@@ -97,6 +118,7 @@ class Simulation:
         self.sent: dict[str, Sent] = {}
         self.keys: dict[str, dict[str, Any]] = {}
         self.faults: list[str] = []
+        self.within = self.rng.choice((".", "my project"))
         self._monkeypatch = monkeypatch
         self._patch()
         self.remote = empty_remote(folder / "remote.git")
@@ -135,6 +157,18 @@ class Simulation:
             if heads == [player.clone.head() for player in self.players]:
                 return
         self.faults.append("the clones don't come to rest")
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Tell the story of a game that breaks off."""
+        try:
+            yield
+        except Exception as error:
+            raise AssertionError(f"{self.story()}\n{error}") from error
+
+    def story(self) -> str:
+        """What was done, and what came of it."""
+        return "\n".join(["", *self.log, *self.faults])
 
     def check(self) -> None:
         """Look for faults in what came of it."""
@@ -237,7 +271,7 @@ class Simulation:
 
     def settle(self, player: Player) -> None:
         """Bring queue and archive into agreement."""
-        self._note(*player.clone.messenger.sync())
+        self._note(*player.clone.messenger.sync(restore=self.rng.random() < 0.15))
 
     # What people do to the queue.
 
@@ -252,6 +286,9 @@ class Simulation:
         self._note(word)
         if self.rng.random() < 0.8:
             player.clone.messenger.list()
+        elif self.rng.random() < 0.5:
+            self._commit_all(player)
+            self.push(player)
 
     def edit(self, player: Player) -> None:
         """Change the queue in an editor."""
@@ -271,7 +308,13 @@ class Simulation:
             self._git(player, "add", "--all")
         self._git(player, "commit", "--quiet", "--all", "--message", f"Work of {player.name}")
 
-    def branch(self, player: Player) -> None:
+    def amend(self, player: Player) -> None:
+        """Add to the last commit, where nobody else has it yet."""
+        if self._git(player, "merge-base", "--is-ancestor", "HEAD", "origin/main").code:
+            self._git(player, "add", "--all")
+            self._git(player, "commit", "--quiet", "--amend", "--no-edit", "--allow-empty")
+
+    def branch_off(self, player: Player) -> None:
         """Begin a branch, where there are not many."""
         if len(player.branches) < 4:
             name = f"{player.name}-{len(self.log)}"
@@ -286,13 +329,16 @@ class Simulation:
     def merge(self, player: Player) -> None:
         """Merge another branch."""
         other = self._other_branch(player)
-        if other is not None:
-            self._make_room(player)
+        if other is not None and self._make_room(player) and self.rng.random() < 0.2:
+            if self._git(player, "merge", "--quiet", "--squash", other).code:
+                self._resolve(player)
+            self._commit_all(player)
+        elif other is not None:
             self._integrate(player, "merge", "--quiet", "--no-edit", other)
 
     def rebase(self, player: Player) -> None:
         """Put a branch on top of another."""
-        current, other = self._branch(player), self._other_branch(player)
+        current, other = player.branch, self._other_branch(player)
         if other is not None and current != "main":
             self._make_room(player)
             self._integrate(player, "rebase", "--quiet", other)
@@ -309,27 +355,25 @@ class Simulation:
     def stash(self, player: Player) -> None:
         """Put changes aside."""
         untracked = ("--include-untracked",) if self.rng.random() < 0.5 else ()
-        before = self._stashes(player)
         self._git(player, "stash", "push", "--quiet", *untracked)
-        player.stashes = self._stashes(player)
-        self._note(f"{player.stashes - before} more put aside")
 
     def stash_pop(self, player: Player) -> None:
         """Take up again what was put aside."""
         if not player.stashes:
             return
-        answer = self._git(player, "stash", "pop", "--quiet")
-        if answer.code and self._unmerged(player):
+        self._commit_all(player)
+        if self._git(player, "stash", "pop", "--quiet").code == 0:
+            pass
+        elif self._unmerged(player):
             self._resolve(player)
             self._git(player, "reset", "--quiet")
             self._git(player, "stash", "drop", "--quiet", check=True)
-        elif answer.code:  # something is in the way, as another message with the same id
-            self._git(player, "add", "--all")
-            self._git(player, "commit", "--quiet", "--message", f"Work of {player.name}")
+        else:  # a file is in the way, as one of another message with the same id
+            self._git(player, "reset", "--quiet", "--hard", check=True)
+            self._git(player, "clean", "--quiet", "--force", "-d", check=True)
             name = f"{player.name}-{len(self.log)}"
             self._git(player, "stash", "branch", name, check=True)
             player.branches.append(name)
-        player.stashes = self._stashes(player)
 
     def fetch(self, player: Player) -> None:
         """See what others pushed."""
@@ -337,13 +381,17 @@ class Simulation:
 
     def pull(self, player: Player) -> None:
         """Merge what others pushed, or rebase onto it."""
-        self._make_room(player)
+        aside = () if self._make_room(player) or self.rng.random() < 0.5 else ("--autostash",)
         way = self.rng.choice(("--rebase", "--no-rebase"))
-        self._integrate(player, "pull", "--quiet", "--no-edit", way, "origin", "main")
+        self._integrate(player, "pull", "--quiet", "--no-edit", way, *aside, "origin", "main")
+        if self._unmerged(player):  # what was put aside came back with conflicts, and is among the stashes
+            self._resolve(player)
+            self._git(player, "reset", "--quiet")
+            self._git(player, "stash", "drop", "--quiet", check=True)
 
     def push(self, player: Player) -> None:
         """Push the branch, where it is the shared one."""
-        if self._branch(player) == "main":
+        if player.branch == "main":
             self._git(player, "push", "--quiet", "origin", "main")
 
     def sync(self, player: Player) -> None:
@@ -369,7 +417,8 @@ class Simulation:
             (self.type_in, 6),
             (self.edit, 36),
             (self.commit, 36),
-            (self.branch, 6),
+            (self.amend, 4),
+            (self.branch_off, 6),
             (self.switch, 10),
             (self.merge, 12),
             (self.rebase, 8),
@@ -419,29 +468,52 @@ class Simulation:
     def _edit(self, player: Player, text: str) -> None:
         player.queue.write_text(text, encoding="utf-8", newline="")
 
-    def _make_room(self, player: Player) -> None:
-        """What most people do before they merge."""
-        if self.rng.random() < 0.85:
-            self._git(player, "add", "--all")
-            self._git(player, "commit", "--quiet", "--message", f"Work of {player.name}")
+    def _make_room(self, player: Player) -> bool:
+        """What most people do before they merge; whether they did."""
+        is_careful = self.rng.random() < 0.85
+        if is_careful:
+            self._commit_all(player)
+        return is_careful
+
+    def _commit_all(self, player: Player) -> None:
+        self._git(player, "add", "--all", check=True)
+        self._git(player, "commit", "--quiet", "--message", f"Work of {player.name}")
 
     def _integrate(self, player: Player, *command: str, gives_up: bool = True) -> None:
         """Run a command that merges; decide what conflicts, or give it up."""
         answer = self._git(player, *command)
-        if answer.code == 0 or (not self._under_way(player) and _REFUSED.search(answer.text)):
+        if answer.code and _IN_THE_WAY in answer.text and not player.under_way:
+            self._commit_all(player)
+            answer = self._git(player, *command)
+        if answer.code == 0 or (not player.under_way and _REFUSED.search(answer.text)):
             return
-        if gives_up and self.rng.random() < 0.15 and (doing := self._under_way(player)):
+        if gives_up and self.rng.random() < 0.15 and (doing := player.under_way):
             self._git(player, doing, "--abort", check=True)
             return
         for _ in range(100):
-            doing = self._under_way(player)
+            doing = player.under_way
             if doing is None:
                 return
+            self._work_on(player)
             self._resolve(player)
             answer = self._git(player, "-c", "core.editor=true", doing, "--continue")
-            if answer.code and not self._unmerged(player):
-                self._git(player, doing, "--skip", check=True)
+            if _IN_THE_WAY in answer.text:
+                self._commit_all(player)
+            elif answer.code and not self._unmerged(player):
+                skipped = self._git(player, doing, "--skip")
+                if _IN_THE_WAY in skipped.text:
+                    self._commit_all(player)
         raise AssertionError(f"{command} does not end: {answer.text}")
+
+    def _work_on(self, player: Player) -> None:
+        """Let agents go on while a person decides; where messages can't be told apart they are told so."""
+        while self.rng.random() < 0.4:
+            doing = self.rng.choice((self.send, self.receive, self.done, self.reply))
+            self._note(f"meanwhile {doing.__name__}")
+            try:
+                doing(player)
+            except DamagedError as error:
+                self._note(str(error))
 
     def _resolve(self, player: Player) -> None:
         """Decide every conflict for one side, and keep a file that one side changed and the other has not."""
@@ -449,28 +521,23 @@ class Simulation:
             path = player.clone.folder / name
             if path.exists():
                 text = path.read_bytes().decode()
-                decided = _HUNK.sub(lambda hunk: hunk[self.rng.randint(1, 2)], text)
+                decided = _HUNK.sub(self._side_of, text)
                 if decided != text:
                     self._note("decides", name)
                 path.write_bytes(decided.encode())
             self._git(player, "add", "--all", "--", name, check=True)
 
+    def _side_of(self, hunk: re.Match[str]) -> str:
+        """One side of a conflict; of two ids the longer, which came of a merge that told two messages apart."""
+        sides = hunk[1], hunk[2]
+        return max(sides, key=len) if "MSG-" in hunk[0] else self.rng.choice(sides)
+
     def _unmerged(self, player: Player) -> list[str]:
         lines = player.clone.git("ls-files", "--unmerged", "-z").split("\0")[:-1]
         return [*dict.fromkeys(line.partition("\t")[2] for line in lines)]
 
-    def _under_way(self, player: Player) -> str | None:
-        folder = player.clone.folder / ".git"
-        return next((doing for name, doing in _UNDER_WAY.items() if (folder / name).exists()), None)
-
-    def _stashes(self, player: Player) -> int:
-        return len(player.clone.git("stash", "list").splitlines())
-
-    def _branch(self, player: Player) -> str:
-        return (player.clone.folder / ".git/HEAD").read_text().strip().removeprefix("ref: refs/heads/")
-
     def _other_branch(self, player: Player) -> str | None:
-        current = self._branch(player)
+        current = player.branch
         others = [branch for branch in player.branches if branch != current]
         return self.rng.choice(others) if others else None
 
@@ -513,7 +580,7 @@ class Simulation:
 
     def _player(self, folder: Path, agents: Sequence[str]) -> Player:
         is_first = not any(self.remote.glob("refs/heads/*"))
-        clone = (first_clone_of if is_first else clone_of)(self.remote, folder)
+        clone = (first_clone_of if is_first else clone_of)(self.remote, folder, self.within)
         self._configure(folder)
         install(clone.project)
         if is_first:

@@ -38,6 +38,12 @@ def test_of_two_times_of_closing_alike_the_earlier_stands() -> None:
     assert merged({}, ours, theirs)["closed"] == EARLY
 
 
+def test_times_of_closing_left_in_an_open_message_are_no_conflict() -> None:
+    ours, theirs = {"status": "pending", "closed": LATE}, {"status": "read", "closed": EARLY}
+
+    assert merged({}, ours, theirs)["closed"] == EARLY
+
+
 def test_message_closed_on_one_side_and_read_on_the_other_is_closed_and_read() -> None:
     result = merged({}, {"status": "done", "closed": LATE}, {"status": "read", "read_by": {"dev": EARLY}})
 

@@ -62,11 +62,19 @@ def test_same_message_that_both_sides_changed_stays_one() -> None:
 
 
 def test_same_message_that_one_side_has_reworded_stays_one() -> None:
-    reworded = {**FIRST, "payload": {"message": "first of all"}}
-    result = merge_queues("", text([FIRST]), text([reworded]))
+    sent = {**FIRST, "payload": {"message": "first", "decision_doc": "docs/a.md"}}
+    reworded = {**sent, "payload": {**sent["payload"], "message": "first of all"}}
+    result = merge_queues("", text([sent]), text([reworded]))
 
     assert result.text.count("message_id") == 1
     assert [one.message for one in result.conflicts]
+
+
+def test_messages_of_one_second_that_say_nothing_alike_are_two() -> None:
+    other = {**FIRST, "payload": {"message": "something else"}}
+
+    assert sorted(queue("", [FIRST], [other]).values()) == ["first", "something else"]
+    assert queue("", [FIRST], [other]) == queue("", [other], [FIRST])
 
 
 def test_message_sent_twice_under_one_key_stays_one() -> None:
@@ -132,6 +140,21 @@ def test_third_clone_that_closed_the_second_does_not_bring_it_back() -> None:
     assert result.notes == ()
 
 
+def test_second_that_one_clone_closed_by_its_longer_id_does_not_become_the_first() -> None:
+    settled = text([FIRST, {**SECOND, "message_id": renamed()}])
+
+    assert queue(text([SECOND]), messages_of(settled), [{**FIRST, "status": "read"}]) == {IDS[1]: "first"}
+
+
+def test_base_from_before_two_were_told_apart_turns_nothing_back() -> None:
+    second = {**SECOND, "message_id": renamed()}
+    base = text([{**SECOND, "status": "read"}])
+
+    merged = by_id(merge_queues(base, text([FIRST, second]), text([{**FIRST, "status": "read"}, second])).text)
+
+    assert merged[IDS[1]]["status"] == "read"
+
+
 def test_longer_id_of_a_message_that_cannot_be_read_is_no_matter() -> None:
     broken = text([SECOND]).replace('message: "second"', 'message: "second')
     longer = {**message(2), "message_id": f"{IDS[1]}abcd"}
@@ -158,6 +181,13 @@ def test_archive_tells_apart_what_another_clone_told_apart_before() -> None:
 
     assert result.text == record(FIRST)
     assert result.others == {renamed(): ours.replace(IDS[1], renamed())}
+
+
+def test_archive_turns_nothing_back_where_the_base_is_from_before_two_were_told_apart() -> None:
+    base, ours = record({**SECOND, "status": "done"}), record({**FIRST, "status": "done"})
+
+    assert merge_records(base, ours, record(FIRST)).text == ours
+    assert merge_records(base, record(FIRST), ours).text == ours
 
 
 def messages_of(merged: str) -> list[dict[str, Any]]:
