@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from bmad_messenger import message as messages
-from bmad_messenger.errors import InvalidError, MessengerError
+from bmad_messenger.errors import InvalidError, MessengerError, NotFoundError
 from bmad_messenger.messenger import Messenger
 from bmad_messenger.workflow.model import seconds_of
 from bmad_messenger.workflow.run import Run
@@ -44,5 +44,7 @@ def _is_needed(run: Run, known: dict[str, Run], messenger: Messenger) -> bool:
         return False
     try:
         return not messenger.get(run.trigger["message_id"]).status.is_closed
-    except MessengerError:
+    except NotFoundError:
         return False
+    except MessengerError:  # once it is mended, it may be open
+        return True

@@ -106,7 +106,7 @@ def test_plugin_adds_a_command(cli: Cli, install: Callable[[dict[str, Any]], Non
     install({"greet": greet})
 
     assert cli("greet", "pm", "--loud").out == "hello PM\n"
-    assert "From plugins:\n  greet            Greet somebody." in cli("--help").out
+    assert "From plugins:\n  greet              Greet somebody." in cli("--help").out
     assert "did you mean 'greet'?" in cli("gret").err
 
 

@@ -59,7 +59,9 @@ class TestStart:
     def test_does_nothing_where_anything_is_wrong(self, write: Write, engine: Engine) -> None:
         write(f"steps:\n  - id: a\n    {TELL}x}}}}\n  - id: b\n    exec: send-mesage\n")
 
-        with pytest.raises(InvalidError, match=r"example\.yaml:7:5: there is no task 'send-mesage'"):
+        with pytest.raises(
+            InvalidError, match=r"example\.yaml:7:5: the workflow example: there is no task 'send-mesage'"
+        ):
             engine.start("example", {})
 
         assert (engine.runs.ids(), engine.messenger.list()) == ([], [])
@@ -67,7 +69,10 @@ class TestStart:
     def test_needs_the_secrets(self, write: Write, engine: Engine) -> None:
         write(f"secrets: [NO_SUCH_SECRET]\n{WAITING}")
 
-        with pytest.raises(InvalidError, match=r"example\.yaml:2:11: the workflow needs the secret NO_SUCH_SECRET"):
+        with pytest.raises(
+            InvalidError,
+            match=r"example\.yaml:2:11: the workflow example: the workflow needs the secret NO_SUCH_SECRET",
+        ):
             engine.start("example", {})
 
 
