@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
-from bmad_messenger.command_task import run_command
 from bmad_messenger.errors import InvalidError, MessengerError, Problem, UsageError
 from bmad_messenger.inbox import Wanted
 from bmad_messenger.message import ALL, Draft, Status
 from bmad_messenger.messenger import Messenger
 from bmad_messenger.outbox import priority_of, read_payload, status_of, time_of
-from bmad_messenger.task_parameters import parameters_of
 
 if TYPE_CHECKING:
     from bmad_messenger.exec_reader import ExecElement
@@ -80,12 +77,8 @@ def close_message(
     return found.to_mapping()
 
 
-BUILT_IN: Final[Mapping[str, Callable[..., Any]]] = {
-    "send-message": send_message,
-    "receive-message": receive_message,
-    "close-message": close_message,
-    "run-command": run_command,
-}
+BUILT_IN: Final = ("send-message", "receive-message", "close-message", "run-command")
+"""The names of the tasks that come with the program."""
 
 
 def tasks_of(messenger: Messenger) -> dict[str, Callable[..., Any]]:
@@ -94,7 +87,10 @@ def tasks_of(messenger: Messenger) -> dict[str, Callable[..., Any]]:
     Raises:
         InvalidError: where two tasks have one name.
     """
-    tasks = dict(BUILT_IN)
+    from bmad_messenger.command_task import run_command
+
+    functions: tuple[Callable[..., Any], ...] = (send_message, receive_message, close_message, run_command)
+    tasks = dict(zip(BUILT_IN, functions, strict=True))
 
     def take(plugin: str, added: Mapping[str, Callable[..., Any]] | None) -> None:
         for name, task in (added or {}).items():
@@ -110,6 +106,8 @@ def tasks_of(messenger: Messenger) -> dict[str, Callable[..., Any]]:
 
 def summary_of(task: Callable[..., Any]) -> str:
     """What a task is for: the first sentence of its docstring."""
+    import inspect
+
     return (inspect.getdoc(task) or "").split("\n")[0].partition(" (reference")[0].removesuffix(".")
 
 
@@ -240,6 +238,8 @@ def _fitted(task: Callable[..., Any], element: ExecElement) -> dict[str, Any]:
     Raises:
         InvalidError: where one is unknown, missing, or of the wrong kind.
     """
+    from bmad_messenger.task_parameters import parameters_of
+
     takes = parameters_of(task)
     for name in element.params:
         if name not in takes.by_name and not takes.is_open:

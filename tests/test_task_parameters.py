@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal, Optional
 
 import pytest
 
 from bmad_messenger import InvalidError, Messenger, task
 from bmad_messenger.task_parameters import Parameters, as_wanted, parameters_of
-from bmad_messenger.tasks import BUILT_IN
+from bmad_messenger.tasks import BUILT_IN, tasks_of
 
 TEXT = {"type": "string"}
 
@@ -79,8 +80,8 @@ def test_a_schema_that_is_none_is_refused() -> None:
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
-def test_built_in_tasks_say_what_they_take(name: str) -> None:
-    assert parameters_of(BUILT_IN[name]).by_name
+def test_built_in_tasks_say_what_they_take(name: str, tmp_path: Path) -> None:
+    assert parameters_of(tasks_of(Messenger.open(tmp_path))[name]).by_name
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 Cli = Callable[..., Any]
 
 _PROGRAM = """
@@ -51,3 +53,24 @@ def test_send_needs_no_tables(project: Path, cli: Cli) -> None:
 
     assert modules & {"rich", "importlib.metadata", "watchfiles"} == set()
     assert _commands(modules) == {"send_message"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("send-message", "--type", "notify", "--from", "pm", "--to", "dev", "--set", "message=go"),
+        ("receive-message", "--agent", "dev"),
+        ("list",),
+    ],
+)
+def test_what_runs_no_workflow_knows_nothing_of_them(project: Path, arguments: tuple[str, ...]) -> None:
+    modules = _imported(project, *arguments)
+
+    assert modules & {"jinja2", "bmad_messenger.command_task", "bmad_messenger.task_parameters"} == set()
+    assert [name for name in modules if ".workflow" in name] == []
+
+
+def test_a_tick_with_nothing_to_do_needs_neither_expressions_nor_schemas(project: Path) -> None:
+    modules = _imported(project, "workflow", "tick")
+
+    assert modules & {"jinja2", "jsonschema", "rich"} == set()

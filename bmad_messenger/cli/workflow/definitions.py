@@ -10,7 +10,7 @@ import typer
 from bmad_messenger.cli.errors import warn
 from bmad_messenger.cli.options import Json, Project
 from bmad_messenger.cli.output import write, write_json, write_lines, write_table
-from bmad_messenger.cli.workflow.options import WorkflowName
+from bmad_messenger.cli.workflow.options import OWN_OPTIONS, WorkflowName
 from bmad_messenger.cli.workflow.text import what_of
 from bmad_messenger.errors import InvalidError, MessengerError, Problem
 from bmad_messenger.messenger import Messenger
@@ -62,7 +62,7 @@ def show(name: WorkflowName, as_json: Json = False, project: Project = None) -> 
         return
     write_lines([f"{workflow.name}: {workflow.description}", f"file: {workflow.path}"])
     rows = [
-        (flag_of(one), str(schema.get("type", "")), _default(schema), schema.get("description", ""))
+        (_option(one), _kind(schema), _default(schema), schema.get("description", ""))
         for one, schema in workflow.params.items()
     ]
     write_table(("parameter", "type", "default", "description"), rows, empty="It takes no parameters.")
@@ -183,8 +183,22 @@ def new(
 def _params(takes: Parameters) -> Iterator[str]:
     """What a task takes, a word or two for each parameter."""
     for name, one in takes.by_name.items():
-        kind = one.schema.get("type") or ("enum" in one.schema and "|".join(map(str, one.schema["enum"])))
-        yield f"{name}{'*' if one.is_required else ''}{f' ({kind})' if isinstance(kind, str) else ''}"
+        kind = _kind(one.schema)
+        yield f"{name}{'*' if one.is_required else ''}{f' ({kind})' if kind else ''}"
+
+
+def _kind(schema: Mapping[str, Any]) -> str:
+    """What a value has to be, in a word or two."""
+    if "enum" in schema:
+        return " or ".join(str(value) for value in schema["enum"])
+    kinds = schema.get("type", "")
+    return kinds if isinstance(kinds, str) else " or ".join(kinds)
+
+
+def _option(name: str) -> str:
+    """How a parameter is given to `run`."""
+    flag = flag_of(name)
+    return f"--param {name}=" if flag in OWN_OPTIONS else flag
 
 
 def _default(schema: Mapping[str, Any]) -> str:

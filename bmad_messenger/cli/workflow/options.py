@@ -1,11 +1,14 @@
 """The arguments and options that several of the group's commands share."""
 
 import os
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from bmad_messenger.cli.workflow import complete
+
+OWN_OPTIONS: Final = frozenset({"--param", "--dry-run", "--wait", "--interactive", "--json", "--project", "--help"})
+"""The options of `workflow run` itself; a workflow's parameter of such a name is given with `--param`."""
 
 
 def from_here(name: str) -> str:
