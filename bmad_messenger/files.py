@@ -191,9 +191,7 @@ def leftovers(folder: Path) -> list[Path]:
         names = sorted(os.listdir(folder))
     except (FileNotFoundError, NotADirectoryError):
         return []
-    return [
-        folder / name for name in names if (match := _TEMPORARY.fullmatch(name)) and not is_running(int(match[1]))
-    ]
+    return [folder / name for name in names if (match := _TEMPORARY.fullmatch(name)) and not is_running(int(match[1]))]
 
 
 def is_running(process: int) -> bool:
