@@ -21,6 +21,8 @@ SHIPPED_TYPES: Final = ("handoff", "review", "clarify", "escalate", "notify", "c
 ALL: Final = "all"
 """The value of `to_agents` that means every agent of the project but the sender."""
 
+_TYPED: Final = ("type", "from", "to", "to_agents", "route", "reply_to", "expires", "payload")
+
 KEY_ORDER: Final = (
     "message_id",
     "type",
@@ -221,6 +223,18 @@ def parse_time(text: str) -> datetime:
 def message_id(created: datetime, suffix: str) -> str:
     """The id of a message created then; `suffix` is four or more hex digits."""
     return f"MSG-{created.astimezone(UTC):%Y%m%d}-{suffix}"
+
+
+def typed_digits(mapping: Mapping[str, Any]) -> str:
+    """The hex digits of a message that was typed in without an id: the same in every clone that gives it one.
+
+    They come from what is typed in and not changed by using the message.
+    """
+    import hashlib
+    import json
+
+    content = {key: mapping[key] for key in _TYPED if key in mapping}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _optional_time(text: str | None) -> datetime | None:

@@ -152,10 +152,13 @@ class Store:
                     return found
         return None
 
-    def free_id(self, message: Message, view: QueueView, taken: set[str]) -> str:
-        """An id for a new message that neither queue, archive nor `taken` has; a collision makes it longer."""
+    def free_id(self, message: Message, view: QueueView, taken: set[str], digits: str | None = None) -> str:
+        """An id for a new message that neither queue, archive nor `taken` has; a collision makes it longer.
+
+        Its digits come from the message's idempotency key, or else from `digits`, and by default from chance.
+        """
         key = message.idempotency_key
-        digits = secrets.token_hex(32) if key is None else _key_digits(key)
+        digits = _key_digits(key) if key is not None else digits or secrets.token_hex(32)
         for length in range(messages.SUFFIX_LENGTH, len(digits) + 1):
             candidate = messages.message_id(message.created, digits[:length])
             if candidate in taken or candidate in view.queue.text or self.archive.holds(candidate):

@@ -88,7 +88,8 @@ def adopt(store: Store, priority_of: Callable[[str], Priority]) -> list[Message]
             if index in retyped:
                 filled |= {key: value for key, value in retyped[index].to_mapping().items() if key in filled}
             whole = Message.from_mapping({**filled, **mapping})
-            filled["message_id"] = whole.message_id or store.free_id(whole, view, taken)
+            digits = messages.typed_digits(mapping)  # whoever gets the text from git may adopt it too
+            filled["message_id"] = whole.message_id or store.free_id(whole, view, taken, digits)
             missing = {key: value for key, value in filled.items() if key not in mapping}
             try:
                 changed_item(view.queue, index, missing)

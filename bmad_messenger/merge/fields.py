@@ -90,7 +90,7 @@ def _settled(base: Mapped, ours: Mapped, theirs: Mapped, roster: Collection[str]
     if not fields.keys() & _CLAIM and _both_changed(_CLAIM, base, ours, theirs):
         later = max(ours, theirs, key=_lease)
         fields |= {key: later.get(key, ABSENT) for key in _CLAIM}
-    if not base and ours.get("created") != theirs.get("created"):  # sent twice under one idempotency key
+    if "created" not in base and ours.get("created") != theirs.get("created"):  # sent, or adopted, in two clones
         first = min(ours, theirs, key=lambda side: when(side.get("created")))
         fields |= {key: first.get(key, ABSENT) for key in ("created", "expires")}
     if status == Status.PENDING.value and _was_read_by_all(base, ours, theirs, roster):

@@ -15,7 +15,7 @@ from bmad_messenger.merge.joining import Blocks
 from bmad_messenger.merge.order import winner
 from bmad_messenger.merge.reading import ItemKey, Reader
 from bmad_messenger.merge.sections import Block, Section, scalars
-from bmad_messenger.message import SUFFIX_LENGTH, format_time
+from bmad_messenger.message import SUFFIX_LENGTH, format_time, typed_digits
 from bmad_messenger.yaml.parse import Path, parse_located
 from bmad_messenger.yaml.render import quote
 
@@ -34,11 +34,12 @@ class Renamed(NamedTuple):
 
 
 def is_same(one: Mapped, other: Mapped) -> bool:
-    """Whether two messages with one id are the same one: sent once, or twice under the same idempotency key.
+    """Whether two messages with one id are the same one.
 
-    Two that were sent in the same second are told apart by their payloads, where these have nothing in common.
+    It was sent once, or twice under the same idempotency key; or typed in once, and adopted in two clones. Two that
+    were sent in the same second are told apart by their payloads, where these have nothing in common.
     """
-    if "idempotency_key" in one and _agree(one, other, (*_SENT, "idempotency_key", "payload")):
+    if _agree(one, other, (*_SENT, "idempotency_key", "payload")) and ("idempotency_key" in one or _was_typed(one)):
         return True
     own, others = one.get("payload"), other.get("payload")
     if canonical(own) != canonical(others) and isinstance(own, Mapping) and isinstance(others, Mapping):
@@ -204,6 +205,11 @@ def _with_names(block: Block[ItemKey], names: Mapping[str, str], base: Block[Ite
 
 def _agree(one: Mapped, other: Mapped, keys: Collection[str]) -> bool:
     return all(canonical(one.get(key, ABSENT)) == canonical(other.get(key, ABSENT)) for key in keys)
+
+
+def _was_typed(message: Mapped) -> bool:
+    """Whether a message has its id from what it says."""
+    return typed_digits(message).startswith(str(message.get("message_id")).rpartition("-")[2])
 
 
 def _created(message: Mapped) -> str:

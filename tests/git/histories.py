@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -51,8 +51,13 @@ class State:
         return -1 if seen is None else _ORDER.index(seen.status)
 
 
-def faults_of_history(folder: Path) -> Iterator[str]:
-    """What went wrong between each commit that a clone's branches came by, and its parents."""
+def faults_of_history(folder: Path, unnamed: Collection[str]) -> Iterator[str]:
+    """What went wrong between each commit that a clone's branches came by, and its parents.
+
+    Args:
+        folder: the clone.
+        unnamed: the words of the messages that are not followed.
+    """
     states = states_of_history(folder)
     parents = _parents(folder)
     twins = _twins(states.values())
@@ -60,7 +65,7 @@ def faults_of_history(folder: Path) -> Iterator[str]:
         for parent in parents[child]:
             before = states[parent]
             where = f"{parent[:9]}..{child[:9]}"
-            for word in {*before.queue, *before.archive}:
+            for word in {*before.queue, *before.archive}.difference(unnamed):
                 rank = state.rank(word)
                 # The record of a closed message that met another with its id is a file that waits for `git add`.
                 if rank < before.rank(word) and not (rank < 0 and word in twins):

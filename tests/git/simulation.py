@@ -108,6 +108,7 @@ class Simulation:
     Attributes:
         log: what was done, a line each.
         sent: what was sent, by its word.
+        unnamed: the words of what may have been committed before a command gave it an id.
         faults: what a merge did that it must never do.
     """
 
@@ -117,6 +118,7 @@ class Simulation:
         self.log: list[str] = []
         self.sent: dict[str, Sent] = {}
         self.keys: dict[str, dict[str, Any]] = {}
+        self.unnamed: set[str] = set()
         self.faults: list[str] = []
         self.within = self.rng.choice((".", "my project"))
         self._monkeypatch = monkeypatch
@@ -176,7 +178,7 @@ class Simulation:
         if len(heads) > 1:
             self.faults.append("the clones and the remote are not at one commit")
         for player in self.players:
-            found = [*self._faults_of_files(player.clone), *faults_of_history(player.clone.folder)]
+            found = [*self._faults_of_files(player.clone), *faults_of_history(player.clone.folder, self.unnamed)]
             self.faults += [f"{player.name}: {fault}" for fault in found]
 
     def _faults_of_files(self, clone: Clone) -> Iterator[str]:
@@ -192,7 +194,7 @@ class Simulation:
         for word, sent in self.sent.items():
             places = [seen for seen in (*queued, *closed) if seen.word == word]
             records = [seen for seen in archived if seen.word == word]
-            if len(places) != 1 or len(records) != 1:
+            if len(places) != len(records) or not records or (len(records) > 1 and word not in self.unnamed):
                 yield f"{word} is there {len(places)} times, and {len(records)} times in the archive"
             elif sent.answers is not None:
                 answered = [seen.message_id for seen in archived if seen.word == sent.answers]
@@ -286,9 +288,11 @@ class Simulation:
         self._note(word)
         if self.rng.random() < 0.8:
             player.clone.messenger.list()
-        elif self.rng.random() < 0.5:
-            self._commit_all(player)
-            self.push(player)
+        else:  # who commits it as it is may get one for each branch on which somebody lets a command adopt it
+            self.unnamed.add(word)
+            if self.rng.random() < 0.5:
+                self._commit_all(player)
+                self.push(player)
 
     def edit(self, player: Player) -> None:
         """Change the queue in an editor."""

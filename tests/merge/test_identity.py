@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bmad_messenger.merge import merge_queues, merge_records
-from bmad_messenger.message import ID_PATTERN
+from bmad_messenger.message import ID_PATTERN, typed_digits
 from bmad_messenger.yaml.parse import parse
 from bmad_messenger.yaml.render import render_mapping
 from tests.merge.written import IDS, TIMES, File, Item, message
@@ -81,6 +81,17 @@ def test_message_sent_twice_under_one_key_stays_one() -> None:
     ours, theirs = ({**FIRST, "idempotency_key": "k", "created": time} for time in TIMES[:2])
 
     assert queue("", [ours], [theirs]) == {IDS[1]: "first"}
+
+
+def test_message_typed_in_once_and_adopted_in_two_clones_stays_one() -> None:
+    typed = {key: value for key, value in FIRST.items() if key in ("type", "from", "to", "to_agents", "payload")}
+    name = f"MSG-20250115-{typed_digits(typed)[:4]}"
+    ours, theirs = ({**FIRST, "message_id": name, "created": time} for time in TIMES[:2])
+
+    merged = by_id(merge_queues(text([typed]), text([ours]), text([theirs])).text)
+
+    assert merged == {name: ours}
+    assert merge_records("", record(theirs), record(ours)).text == record(ours)
 
 
 def test_replies_follow_on_the_side_of_the_one_that_got_another_id() -> None:

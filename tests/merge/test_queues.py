@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bmad_messenger.errors import DamagedError
-from bmad_messenger.merge import merge_queues, queues
+from bmad_messenger.merge import merge_queues, queues, sections
 from bmad_messenger.merge.joining import joined
 from bmad_messenger.yaml.parse import parse
 from tests.merge.written import IDS, File, Item, message
@@ -46,6 +46,7 @@ def test_messages_added_to_nothing_are_all_kept(empty: str) -> None:
     merged = merge(empty, File((ONE,)).text(), File((TWO,)).text())
 
     assert order_of(merged) == ["0001", "0002"]
+    assert "messages:\n  - message_id" in merged
 
 
 def test_deleted_message_that_the_other_side_left_alone_is_gone() -> None:
@@ -161,6 +162,14 @@ def test_messages_are_indented_as_the_side_has_it_that_changed_that(margin: int)
     assert (
         merge(BASE, ours, theirs) == File((ONE, Item({**TWO.fields, "priority": "high"}), THREE), margin=margin).text()
     )
+
+
+def test_message_that_would_say_something_else_where_it_is_to_stand_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = File((ONE, TWO), margin=0).text(), File((ONE, TWO, Item(message(3, payload={"x": "a\nb\n"})))).text()
+    monkeypatch.setattr(sections, "_shifted_lines", lambda text, by: text)
+
+    with pytest.raises(DamagedError, match="safely"):
+        merge_queues(BASE, ours, theirs)
 
 
 def test_line_ends_are_those_of_the_side_that_changed_them() -> None:

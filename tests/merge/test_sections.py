@@ -53,6 +53,12 @@ def test_sections_together_are_the_text(item: Item, margin: int) -> None:
     assert dash + joined(block) == text
 
 
+def test_spaces_at_the_end_of_a_block_scalar_belong_to_it() -> None:
+    block = cut_mapping("a: |\n  x\n     \n\nb: 1\n")
+
+    assert [section.text for section in block.sections.values()] == ["a: |\n  x\n     \n", "b: 1\n"]
+
+
 def test_mapping_in_braces_is_cut_into_lines_of_its_own() -> None:
     block = cut_mapping("- {a: 1, # one\n  b: {c: 2}} # two\n", (0,))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bmad_messenger import Message, Messenger, Priority, Problem, Status
+from bmad_messenger.config import Project
 
 Note = Callable[..., Message]
 TYPED = "\n  - type: clarify\n    from: dev  # me\n    to: pm\n    payload: {question: why, context: story}\n"
@@ -36,6 +37,27 @@ def test_it_is_adopted_once(type_in: Callable[[str], None], messenger: Messenger
     type_in(TYPED)
 
     assert messenger.list() == messenger.list()
+
+
+def test_every_clone_gives_it_the_same_id(type_in: Callable[[str], None], messenger: Messenger, tmp_path: Path) -> None:
+    type_in(TYPED)
+    there = Messenger(Project(tmp_path / "there"))
+    there.init()
+    there.project.queue.write_text(messenger.project.queue.read_text())
+
+    assert [one.message_id for one in there.list()] == [one.message_id for one in messenger.list()]
+
+
+def test_the_same_words_typed_in_again_are_another_message(
+    type_in: Callable[[str], None], messenger: Messenger
+) -> None:
+    type_in(TYPED)
+    (first,) = messenger.list()
+    messenger.close(first.message_id)
+    type_in(TYPED)
+    (second,) = messenger.list()
+
+    assert second.message_id != first.message_id
 
 
 def test_what_it_says_itself_stays(type_in: Callable[[str], None], messenger: Messenger) -> None:
