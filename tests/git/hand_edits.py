@@ -1,4 +1,4 @@
-"""What a person does to a queue in an editor, by chance: the text before, the text after; None where it does not fit."""
+"""What a person does to a queue in an editor, by chance: the text after it; None where it does not fit."""
 
 from __future__ import annotations
 
@@ -68,7 +68,9 @@ def reordered(text: str, rng: Random) -> str | None:
 def requoted(text: str, rng: Random) -> str | None:
     """Quote a value otherwise."""
     head, items, _ = _cut(text)
-    places = [(item, number) for item in items for number, line in enumerate(item) if _QUOTABLE.fullmatch(line.lstrip())]
+    places = [
+        (item, number) for item in items for number, line in enumerate(item) if _QUOTABLE.fullmatch(line.lstrip())
+    ]
     if not places:
         return None
     item, number = rng.choice(places)

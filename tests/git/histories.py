@@ -102,7 +102,7 @@ def states_of_history(folder: Path) -> dict[str, State]:
                 state.queue = queues[blob]
             elif _ARCHIVE in path:
                 own.pop(path, None)
-                own |= {path: seen for seen in seen_in(texts.get(blob, ""))}
+                own.update((path, seen) for seen in seen_in(texts.get(blob, "")))
         files[child] = own
         state.archive = {seen.word: seen for seen in own.values()}
         states[child] = state
@@ -151,7 +151,11 @@ def _parents(folder: Path) -> dict[str, list[str]]:
 def _blobs(folder: Path, names: set[str]) -> dict[str, str]:
     wanted = sorted(name for name in names if name.strip("0"))
     done = subprocess.run(
-        ("git", "cat-file", "--batch"), cwd=folder, input="\n".join([*wanted, ""]).encode(), capture_output=True, check=True
+        ("git", "cat-file", "--batch"),
+        cwd=folder,
+        input="\n".join([*wanted, ""]).encode(),
+        capture_output=True,
+        check=True,
     )
     texts: dict[str, str] = {}
     at = 0
