@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -24,6 +25,10 @@ Mapped = Mapping[str, Any]
 _SENT: Final = ("type", "from", "to", "to_agents")
 """What stands in a message from the moment it is sent, and is not reworded by hand later, as its payload may be."""
 
+_FEW_WORDS: Final = 3
+_MOST_WORDS: Final = 2 / 3
+"""How much of its text a reworded message keeps: so many words, and more than this part of them."""
+
 
 class Renamed(NamedTuple):
     """A message that got another id: on which side, 0 for ours and 1 for theirs."""
@@ -37,13 +42,14 @@ def is_same(one: Mapped, other: Mapped) -> bool:
     """Whether two messages with one id are the same one.
 
     It was sent once, or twice under the same idempotency key; or typed in once, and adopted in two clones. Two that
-    were sent in the same second are told apart by their payloads, where these have nothing in common.
+    were sent in the same second are told apart by their payloads, where neither may be the other reworded.
     """
     if _agree(one, other, (*_SENT, "idempotency_key", "payload")) and ("idempotency_key" in one or _was_typed(one)):
         return True
     own, others = one.get("payload"), other.get("payload")
     if canonical(own) != canonical(others) and isinstance(own, Mapping) and isinstance(others, Mapping):
-        return is_alike(one, other) and any(_agree(own, others, (key,)) for key in own.keys() & others.keys())
+        keys = own.keys() & others.keys()
+        return is_alike(one, other) and any(_agree(own, others, (key,)) or _reworded(own, others, key) for key in keys)
     return is_alike(one, other)
 
 
@@ -205,6 +211,13 @@ def _with_names(block: Block[ItemKey], names: Mapping[str, str], base: Block[Ite
 
 def _agree(one: Mapped, other: Mapped, keys: Collection[str]) -> bool:
     return all(canonical(one.get(key, ABSENT)) == canonical(other.get(key, ABSENT)) for key in keys)
+
+
+def _reworded(one: Mapped, other: Mapped, key: str) -> bool:
+    """Whether two texts have most of their words in common, as a sentence has in which somebody mended some."""
+    own, others = (Counter(str(side[key]).split()) for side in (one, other))
+    common = (own & others).total()
+    return common >= _FEW_WORDS and common > _MOST_WORDS * max(own.total(), others.total())
 
 
 def _was_typed(message: Mapped) -> bool:

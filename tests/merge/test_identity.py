@@ -70,6 +70,14 @@ def test_same_message_that_one_side_has_reworded_stays_one() -> None:
     assert [one.message for one in result.conflicts]
 
 
+def test_same_message_whose_only_text_one_side_has_reworded_stays_one() -> None:
+    sent, reworded = ({**FIRST, "payload": {"message": text}} for text in ("the PRD is done", "the PRD is ready"))
+    result = merge_queues("", text([sent]), text([reworded]))
+
+    assert result.text.count("message_id") == 1
+    assert [one.message for one in result.conflicts]
+
+
 def test_messages_of_one_second_that_say_nothing_alike_are_two() -> None:
     other = {**FIRST, "payload": {"message": "something else"}}
 
