@@ -51,9 +51,9 @@ class Archive:
         is_empty = os.path.lexists(self.path(message.message_id))
         return self._write(message.message_id, render_record(message), replace=is_empty, lasting=False)
 
-    def close(self, message: Message, record: str) -> None:
-        """Keep a message's final state; `record` is its text."""
-        self._write(message.message_id, record, replace=True, lasting=True)
+    def rewrite(self, message_id: str, record: str) -> None:
+        """Keep what became of a message, as its final state; `record` is its text."""
+        self._write(message_id, record, replace=True, lasting=True)
 
     def holds(self, message_id: str) -> bool:
         """Whether there is a file for the message that is not empty, whatever it holds."""

@@ -7,7 +7,7 @@ from typing import Final
 
 from bmad_messenger.files import refusals, sweep
 from bmad_messenger.message import SUFFIX_LENGTH, Message
-from bmad_messenger.queue.edit import append_rendered, as_item, change, remove
+from bmad_messenger.queue.edit import append_rendered, as_item, as_record, change, changed_item, remove
 from bmad_messenger.queue.file import Change, Snapshot
 from bmad_messenger.queue.text import scan
 from bmad_messenger.queue.view import QueueView
@@ -34,9 +34,17 @@ def settle(store: Store, *, restore: bool) -> list[str]:
         archived = list(store.archived())
         renamed = _renamed(view, ids, archived)
         queue = view.queue
-        if renamed:
-            changes = _renaming(view, ids, renamed, {message.message_id: message for message in archived})
+        changes = {ids[old]: {"message_id": new} for old, new in renamed.items()}
+        twins = _twins(archived)
+        replies = _replies(twins, [view.message(index) for index in ids.values()] if twins else [])
+        for reply, answered in replies.items():
+            changes.setdefault(ids[reply], {})["reply_to"] = answered
+        if changes:
             queue = scan(change(queue, changes), store.queue.name)
+        records = _replies(twins, archived)
+        for reply, answered in records.items():
+            record = changed_item(store.archived_item(reply), 0, {"reply_to": answered})
+            store.archive.rewrite(reply, as_record(record, 2))
         ids = {renamed.get(one, one): index for one, index in ids.items()}
         held = store.queue.journal.held() - renamed.keys()
         closed = [one.message_id for one in archived if one.status.is_closed and one.message_id in ids]
@@ -50,6 +58,7 @@ def settle(store: Store, *, restore: bool) -> list[str]:
             queue = scan(text, store.queue.name)
             text = append_rendered(queue, [_item(store, message, queue.margin) for message in entering])
         done = [f"renamed {old} to {new}: the archive has another message as {old}" for old, new in renamed.items()]
+        done += [f"made {reply} the reply to {new} that it was sent as" for reply, new in (records | replies).items()]
         done += [f"took {one} from the queue: the archive has it closed" for one in closed]
         done += [
             f"brought {message.message_id} back into the queue"
@@ -87,22 +96,25 @@ def _renamed(view: QueueView, ids: Mapping[str, int], archived: Sequence[Message
     return renamed
 
 
-def _renaming(
-    view: QueueView, ids: Mapping[str, int], renamed: Mapping[str, str], archived: Mapping[str, Message]
-) -> dict[int, dict[str, str]]:
-    """What to change in the queue: ids, and replies that can only answer the message that has another one now."""
-    changes = {ids[old]: {"message_id": new} for old, new in renamed.items()}
-    for index in ids.values():
-        old = view.head(index).get("reply_to")
-        if isinstance(old, str) and old in renamed:
-            reply = view.message(index)
-            if _answers(reply, archived[renamed[old]]) and not _answers(reply, archived[old]):
-                changes.setdefault(index, {})["reply_to"] = renamed[old]
-    return changes
+def _twins(archived: Sequence[Message]) -> dict[str, tuple[Message, Message]]:
+    """The messages of which two were given one id, by that id: the one that kept it, and the one with a longer one."""
+    by_id = {message.message_id: message for message in archived}
+    pairs = ((by_id.get(_short(message)), message) for message in archived if _is_long(message))
+    return {first.message_id: (first, second) for first, second in pairs if first is not None}
 
 
-def _answers(reply: Message, message: Message) -> bool:
-    """Whether a message may be an answer to another."""
+def _replies(twins: Mapping[str, tuple[Message, Message]], replies: Sequence[Message]) -> dict[str, str]:
+    """The longer ids of what messages answer, by theirs: of those that can't answer the one with the shorter id."""
+    found = {}
+    for reply in replies:
+        first, second = twins.get(reply.reply_to or "", (None, None))
+        if first and second and _may_answer(reply, second) and not _may_answer(reply, first):
+            found[reply.message_id] = second.message_id
+    return found
+
+
+def _may_answer(reply: Message, message: Message) -> bool:
+    """Whether one who had this message can have answered it thus."""
     return (
         reply.to_agent == message.from_agent
         and message.to_agent in (None, reply.from_agent)
@@ -111,7 +123,13 @@ def _answers(reply: Message, message: Message) -> bool:
 
 
 def _is_long(message: Message) -> bool:
-    return len(message.message_id.rpartition("-")[2]) > SUFFIX_LENGTH
+    return message.message_id != _short(message)
+
+
+def _short(message: Message) -> str:
+    """The id that a message had, or would have had, before its collision with another."""
+    stem, _, digits = message.message_id.rpartition("-")
+    return f"{stem}-{digits[:SUFFIX_LENGTH]}"
 
 
 def _likeness(one: Message, other: Message) -> int:

@@ -51,7 +51,7 @@ def test_a_message_is_recorded_once(archive: Archive, file: Path) -> None:
 
 
 def test_a_closed_message_takes_the_place_of_the_sent_one(archive: Archive, file: Path) -> None:
-    archive.close(DONE, render_record(DONE))
+    archive.rewrite(DONE.message_id, render_record(DONE))
 
     assert archive.read(MESSAGE.message_id) == DONE
 
@@ -129,7 +129,7 @@ def test_a_link_out_of_the_project_is_never_written_through(archive: Archive, tm
     path.parent.mkdir(parents=True)
     path.symlink_to(precious)
     assert not archive.record(MESSAGE)
-    archive.close(DONE, render_record(DONE))
+    archive.rewrite(DONE.message_id, render_record(DONE))
 
     assert not path.is_symlink()
     assert archive.read(MESSAGE.message_id) == DONE
@@ -155,7 +155,7 @@ def test_a_folder_that_is_none_is_a_clear_error(archive: Archive, what: str) -> 
     with pytest.raises(MessengerError, match=r"can't (write|read) archive"):
         archive.record(MESSAGE)
     with pytest.raises(MessengerError, match="can't write archive"):
-        archive.close(DONE, render_record(DONE))
+        archive.rewrite(DONE.message_id, render_record(DONE))
 
 
 def test_what_dead_processes_left_is_swept(archive: Archive, file: Path) -> None:

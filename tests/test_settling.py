@@ -242,3 +242,25 @@ def test_a_message_whose_id_another_has_too_gets_the_one_that_it_has_in_the_arch
     assert open_ids(messenger) == ([longer] if is_closed else [longer, ours.message_id])
     assert messenger.get(longer).status is Status.READ
     assert list(messenger.sync()) == []
+
+
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_a_reply_to_a_message_that_has_a_longer_id_now_follows_it(messenger: Messenger, is_closed: bool) -> None:
+    first = messenger.send(type="notify", from_agent="pm", to_agent="tea", payload={"message": "first"})
+    second = messenger.send(type="notify", from_agent="sm", to_agent="dev", payload={"message": "second"})
+    reply, other = (messenger.reply(one.message_id, "yes") for one in (second, first))
+    if is_closed:
+        messenger.close(reply.message_id)
+    longer = f"{first.message_id}c3d4"
+    for path in (messenger.project.queue, *messenger.archive.folder.rglob("*.yaml")):
+        path.write_text(path.read_text().replace(second.message_id, longer))
+        path.rename(path.with_name(path.name.replace(second.message_id, longer)))
+        text = path.with_name(path.name.replace(second.message_id, longer))
+        text.write_text(text.read_text().replace(f'reply_to: "{longer}"', f'reply_to: "{first.message_id}"'))
+
+    assert f"made {reply.message_id} the reply to {longer} that it was sent as" in messenger.sync()
+    assert messenger.get(reply.message_id).reply_to == longer
+    record = messenger.archive.read(reply.message_id)
+    assert record is not None and record.reply_to == longer
+    assert messenger.get(other.message_id).reply_to == first.message_id
+    assert list(messenger.sync()) == []

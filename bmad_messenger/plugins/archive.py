@@ -21,7 +21,7 @@ def after_send(messenger: Messenger, message: Message) -> None:
 @hookimpl
 def before_close(messenger: Messenger, message: Message, record: str) -> None:
     """Keep the final state before the message leaves the queue, so that it is never in neither."""
-    messenger.archive.close(message, record)
+    messenger.archive.rewrite(message.message_id, record)
 
 
 @hookimpl
