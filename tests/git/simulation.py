@@ -101,6 +101,7 @@ class Simulation(AgentsWork):
             self._git(player, "switch", "--quiet", "main", check=True)
             for branch in player.branches[1:]:
                 self._integrate(player, "merge", "--quiet", "--no-edit", branch, gives_up=False)
+                self._commit_all(player)
             self.commit(player)
         for _ in range(8):
             heads = [player.clone.head() for player in self.players]
@@ -343,14 +344,16 @@ class Simulation(AgentsWork):
         if answer.code == 0 or (not player.under_way and _REFUSED.search(answer.text)):
             return
         if gives_up and self.rng.random() < 0.15 and (doing := player.under_way):
-            self._git(player, doing, "--abort", check=True)
+            self._give_up(player, doing)
             return
         for _ in range(100):
             doing = player.under_way
             if doing is None:
                 return
-            self._work_on(player)
+            has_worked = self._work_on(player)
             self._resolve(player)
+            if has_worked:  # what agents did to one file goes with what they did to the other
+                self._git(player, "add", "--all", check=True)
             answer = self._git(player, "-c", "core.editor=true", doing, "--continue")
             if _IN_THE_WAY in answer.text:
                 self._commit_all(player)
@@ -360,15 +363,28 @@ class Simulation(AgentsWork):
                     self._commit_all(player)
         raise AssertionError(f"{command} does not end: {answer.text}")
 
-    def _work_on(self, player: Player) -> None:
-        """Let agents go on while a person decides; where messages can't be told apart they are told so."""
+    def _give_up(self, player: Player, doing: str) -> None:
+        """Go back to before; what git says is in the way came of the merge that is given up."""
+        answer = self._git(player, doing, "--abort")
+        if answer.code and _IN_THE_WAY in answer.text:
+            for name in re.findall(r"^\t(.+)$", answer.text, re.MULTILINE):
+                (player.clone.folder / name).unlink(missing_ok=True)
+            answer = self._git(player, doing, "--abort")
+        if answer.code:
+            raise AssertionError(f"{doing} can't be given up: {answer.text}")
+
+    def _work_on(self, player: Player) -> bool:
+        """Let agents go on while a person decides; whether they did. Where messages can't be told apart, they hear it."""
+        has_worked = False
         while self.rng.random() < 0.4:
+            has_worked = True
             doing = self.rng.choice((self.send, self.receive, self.done, self.reply))
             self._note(f"meanwhile {doing.__name__}")
             try:
                 doing(player)
             except DamagedError as error:
                 self._note(str(error))
+        return has_worked
 
     def _resolve(self, player: Player) -> None:
         """Decide every conflict for one side, and keep a file that one side changed and the other has not."""
