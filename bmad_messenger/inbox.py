@@ -70,8 +70,14 @@ def reading(mapping: Mapping[str, Any], agent: str, roster: Collection[str], now
     readers = mapping.get("read_by") or {}
     if agent in readers and not _has_returned(mapping, agent, now):
         return {}
-    changes: dict[str, Any] = {"read_by": {agent: format_time(now)}}
-    if mapping["status"] == Status.PENDING.value and {agent, *readers} >= set(_recipients(mapping, roster)):
+    return marked(mapping, {agent: format_time(now)}, roster)
+
+
+def marked(mapping: Mapping[str, Any], readings: Mapping[str, str], roster: Collection[str]) -> dict[str, Any]:
+    """The keys that change when agents have read the message, each at its time."""
+    changes: dict[str, Any] = {"read_by": dict(readings)}
+    readers = {*readings, *(mapping.get("read_by") or ())}
+    if mapping["status"] == Status.PENDING.value and readers >= set(_recipients(mapping, roster)):
         changes["status"] = Status.READ.value
     return changes
 

@@ -377,7 +377,7 @@ class Messenger:
         What a crash left half-done is finished.
 
         Args:
-            restore: also bring back the open messages that were removed from the queue by hand.
+            restore: also bring back what somebody took from the queue by hand: open messages, and that they were read.
             rebuild: also let plugins that keep copies make them anew, as `btmsg` does.
 
         Returns:
@@ -387,7 +387,7 @@ class Messenger:
         from bmad_messenger.settling import settle
 
         self._current()
-        done = settle(self.store, restore=restore) if "archive" in self.plugins else []
+        done = settle(self.store, self.config.agents, restore=restore) if "archive" in self.plugins else []
         view = self._current()
         found = [view.message(index) for index in view.valid()]
         answers = after(self.plugins, "sync", self._report, messenger=self, messages=found, rebuild=rebuild)

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from bmad_messenger.files import refusals, sweep
+from bmad_messenger.inbox import marked
 from bmad_messenger.message import SUFFIX_LENGTH, Message
 from bmad_messenger.queue.edit import append_rendered, as_item, as_record, change, changed_item, remove
 from bmad_messenger.queue.file import Change, Snapshot
 from bmad_messenger.queue.text import scan
 from bmad_messenger.queue.view import QueueView
-from bmad_messenger.store import Store
+from bmad_messenger.store import Store, unmarked
 
 _WRITTEN: Final = ("type", "from_agent", "to_agent", "to_agents", "created")
 """What tells a message from another of its id: who sent it to whom, and when."""
 
 
-def settle(store: Store, *, restore: bool) -> list[str]:
+def settle(store: Store, roster: Collection[str], *, restore: bool) -> list[str]:
     """Settle queue and archive under the lock.
 
     Args:
         store: the messages.
-        restore: whether open messages that this clone's queue held and lost come back.
+        roster: the agents that `to_agents: all` stands for.
+        restore: whether what this clone's queue held and lost comes back: open messages, and that they were read.
 
     Returns:
         What was done, a sentence each.
@@ -39,6 +41,10 @@ def settle(store: Store, *, restore: bool) -> list[str]:
         replies = _replies(twins, [view.message(index) for index in ids.values()] if twins else [])
         for reply, answered in replies.items():
             changes.setdefault(ids[reply], {})["reply_to"] = answered
+        again = store.turned_back(view) if restore else {}
+        for name, times in again.items():
+            marks = marked(view.mapping(ids[name]), times, roster)
+            changes[ids[name]] = {**changes.get(ids[name], {}), **marks}
         if changes:
             queue = scan(change(queue, changes), store.queue.name)
         records = _replies(twins, archived)
@@ -48,6 +54,9 @@ def settle(store: Store, *, restore: bool) -> list[str]:
         ids = {renamed.get(one, one): index for one, index in ids.items()}
         held = store.queue.journal.held() - renamed.keys()
         closed = [one.message_id for one in archived if one.status.is_closed and one.message_id in ids]
+        readings = _readings(store, view, ids, renamed, twins)
+        finished = [one for one in archived if one.status.is_closed and one.message_id in readings]
+        read = {one.message_id: _record_readings(store, one, readings[one.message_id]) for one in finished}
         absent = [one for one in archived if not one.status.is_closed and view.lacks(one.message_id, ids)]
         entering = sorted(
             (message for message in absent if restore or message.message_id not in held),
@@ -59,6 +68,8 @@ def settle(store: Store, *, restore: bool) -> list[str]:
             text = append_rendered(queue, [_item(store, message, queue.margin) for message in entering])
         done = [f"renamed {old} to {new}: the archive has another message as {old}" for old, new in renamed.items()]
         done += [f"made {reply} the reply to {new} that it was sent as" for reply, new in (records | replies).items()]
+        done += [f"marked {one} as read by {', '.join(readers)} again" for one, readers in again.items()]
+        done += [f"added to {one} in the archive that {', '.join(new)} read it" for one, new in read.items() if new]
         done += [f"took {one} from the queue: the archive has it closed" for one in closed]
         done += [
             f"brought {message.message_id} back into the queue"
@@ -78,6 +89,27 @@ def settle(store: Store, *, restore: bool) -> list[str]:
         done += [f"removed the leftover {store.project.name(path)}" for path in sweep(store.project.folder)]
         store.queue.journal.compact()
     return done
+
+
+def _readings(
+    store: Store, view: QueueView, ids: Mapping[str, int], renamed: Mapping[str, str], twins: Collection[str]
+) -> dict[str, dict[str, str]]:
+    """Who has read which message, as the queue has it, or a command of this clone knows where an id means just one."""
+    known = store.queue.journal.readings()
+    readings = {renamed.get(name, name): dict(known[name]) for name in known if name in renamed or name not in twins}
+    for name, index in ids.items():
+        if readers := view.head(index).get("read_by"):
+            readings[name] = {**readings.get(name, {}), **readers}
+    return readings
+
+
+def _record_readings(store: Store, message: Message, readings: Mapping[str, str]) -> list[str]:
+    """Add to a closed message's record who has read it besides; returns them."""
+    new = unmarked(message.to_mapping(), readings)
+    if new:
+        record = changed_item(store.archived_item(message.message_id), 0, {"read_by": new})
+        store.archive.rewrite(message.message_id, as_record(record, 2))
+    return [*new]
 
 
 def _renamed(view: QueueView, ids: Mapping[str, int], archived: Sequence[Message]) -> dict[str, str]:

@@ -17,6 +17,7 @@ from bmad_messenger.errors import InvalidError, MessengerError, NotFoundError, P
 from bmad_messenger.message import ID_PATTERN, Message, Status
 from bmad_messenger.queue.edit import as_item
 from bmad_messenger.queue.file import QueueFile, Snapshot
+from bmad_messenger.queue.journal import Readings
 from bmad_messenger.queue.text import QueueText, scan
 from bmad_messenger.queue.view import ADOPTED, Check, QueueView, checked_view, holds_nothing, trusted_view
 from bmad_messenger.yaml.parse import parse
@@ -91,6 +92,16 @@ class Store:
                 gone.remove(first)
                 found[index] = first
         return found
+
+    def turned_back(self, view: QueueView) -> Readings:
+        """Who has read, by a command in this clone, an open message that the queue has as not read by them."""
+        ids = view.ids()
+        found = {
+            name: unmarked(view.head(ids[name]), times)
+            for name, times in self.queue.journal.readings().items()
+            if name in ids
+        }
+        return {name: times for name, times in found.items() if times}
 
     def archived_item(self, message_id: str) -> QueueText:
         """A message of the archive as a queue of one."""
@@ -251,12 +262,14 @@ class Store:
         missing = self.missing(view)
         ids = view.ids() if self._archive_decides else {}
         closed = {index: one for one, index in ids.items() if self._is_archived_closed(one)}
-        if (missing or closed) and attempts and self._was_written_since(snapshot):
+        unread = self.turned_back(view)
+        if (missing or closed or unread) and attempts and self._was_written_since(snapshot):
             return self.view(attempts=attempts - 1)  # journal and archive are ahead
-        if missing or closed:
+        if missing or closed or unread:
             again = (self._standing_again(view, index, one) for index, one in closed.items())
             lost = map(self._lost, missing)
-            problems = (*view.problems, *again, *lost)
+            back = (self._unread_again(view, one, readers) for one, readers in unread.items())
+            problems = (*view.problems, *again, *lost, *back)
             return replace(view, problems=problems, closed=frozenset(closed), is_clean=False)
         if view.is_clean and snapshot.stamp is not None:
             self.queue.note(snapshot, tuple(view.ids().keys() - self.queue.journal.held()))
@@ -296,6 +309,18 @@ class Store:
             severity="warning",
         )
 
+    def _unread_again(self, view: QueueView, message_id: str, readers: Mapping[str, str]) -> Problem:
+        read = ", ".join(f"{agent} had read it at {time}" for agent, time in readers.items())
+        return Problem(
+            f"{message_id} is unread again: {read}, and the queue was turned back since",
+            "`bmad-messenger sync --restore` marks it as read; or let it be read once more",
+            self.queue.name,
+            view.queue.line(view.queue.starts[view.ids()[message_id]]),
+            view.queue.margin + 1,
+            code="unread-again",
+            severity="warning",
+        )
+
     def _lost(self, message_id: str) -> Problem:
         return Problem(
             f"{message_id} was open and is gone from the queue",
@@ -309,6 +334,12 @@ class Store:
     def check(self) -> Check:
         """The judge of one message of the queue."""
         return self._make_check()
+
+
+def unmarked(mapping: Mapping[str, Any], readings: Mapping[str, str]) -> dict[str, str]:
+    """Those readings of a message that it does not have."""
+    known = mapping.get("read_by") or {}
+    return {agent: time for agent, time in readings.items() if agent not in known}
 
 
 def says_the_same(typed: Mapping[str, Any], message: Message) -> bool:

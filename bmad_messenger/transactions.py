@@ -15,7 +15,7 @@ from bmad_messenger.message import Message, Priority, Status
 from bmad_messenger.queue.edit import append, as_comment, as_record, change, changed_item, merged, remove
 from bmad_messenger.queue.file import Change, Snapshot, host_name
 from bmad_messenger.queue.view import QueueView
-from bmad_messenger.store import Store
+from bmad_messenger.store import Store, unmarked
 
 Leaving = Sequence[tuple[Message, str]]
 """Messages in their final state, each with its text as a document of its own."""
@@ -138,7 +138,8 @@ def mark_read(store: Store, agent: str, names: Sequence[str], roster: Collection
         open_ones = {message.message_id: message for message in changed.result}
         marked = [open_ones.get(message_id) or store.get(message_id, view) for message_id in ids]
         fresh = [message for message in changed.result if indexes[message.message_id] in changes]
-        return Change(Effect(marked, fresh), changed.text, is_clean=changed.is_clean)
+        read = {message_id: changes[index]["read_by"] for message_id, index in indexes.items() if index in changes}
+        return Change(Effect(marked, fresh), changed.text, read=read, is_clean=changed.is_clean)
 
     return store.queue.update(edit)
 
@@ -162,9 +163,10 @@ def close(store: Store, ids: Sequence[str], status: Status, note: str | None, as
 
     def edit(snapshot: Snapshot) -> Change[Effect]:
         view = store.view(snapshot)
-        final = {"status": status.value, "closed": messages.format_time(messages.now())}
+        final: dict[str, Any] = {"status": status.value, "closed": messages.format_time(messages.now())}
         if note is not None:
             final["note"] = note
+        readings = {} if view.is_clean else store.queue.journal.readings()
         result: list[Message] = []
         leaving: list[tuple[Message, str]] = []
         indexes: list[int] = []
@@ -184,8 +186,11 @@ def close(store: Store, ids: Sequence[str], status: Status, note: str | None, as
                     result.append(archived)
                     continue
                 queue, at = store.archived_item(message_id), 0  # open, and lost from the queue
-            message = Message.from_mapping(merged(queue.parse_item(at).value[0], final))
-            leaving.append((message, as_record(changed_item(queue, at, final), queue.margin) + remark))
+            mapping = queue.parse_item(at).value[0]
+            lost = unmarked(mapping, readings.get(message_id, {}))
+            changes = final | ({"read_by": lost} if lost else {})
+            message = Message.from_mapping(merged(mapping, changes))
+            leaving.append((message, as_record(changed_item(queue, at, changes), queue.margin) + remark))
             result.append(message)
         text = remove(view.queue, indexes) if indexes else None
         ask(leaving)

@@ -261,6 +261,67 @@ def test_a_reply_to_a_message_that_has_a_longer_id_now_follows_it(messenger: Mes
     assert f"made {reply.message_id} the reply to {longer} that it was sent as" in messenger.sync()
     assert messenger.get(reply.message_id).reply_to == longer
     record = messenger.archive.read(reply.message_id)
-    assert record is not None and record.reply_to == longer
+    assert record is not None
+    assert record.reply_to == longer
     assert messenger.get(other.message_id).reply_to == first.message_id
+    assert list(messenger.sync()) == []
+
+
+def test_a_reading_that_an_old_buffer_wrote_over_is_told_and_comes_back_on_demand(
+    messenger: Messenger, problems: list[Problem]
+) -> None:
+    sent = send(messenger)
+    buffer = messenger.project.queue.read_text()
+    read = messenger.mark_read("dev", [sent.message_id])
+    messenger.project.queue.write_text(buffer)
+
+    assert messenger.list() == [sent]
+    (problem,) = problems
+    assert (problem.code, problem.line) == ("unread-again", 5)
+    assert problem.message.startswith(f"{sent.message_id} is unread again: dev had read it at ")
+    assert list(messenger.sync()) == []
+    assert messenger.sync(restore=True) == [f"marked {sent.message_id} as read by dev again"]
+    assert messenger.list() == list(read)
+    assert list(messenger.sync(restore=True)) == []
+
+
+def test_a_reading_that_an_old_buffer_wrote_over_is_in_the_history_all_the_same(messenger: Messenger) -> None:
+    sent = send(messenger)
+    buffer = messenger.project.queue.read_text()
+    (read,) = messenger.mark_read("dev", [sent.message_id])
+    messenger.project.queue.write_text(buffer)
+
+    (closed,) = messenger.close(sent.message_id)
+    assert closed.read_by == read.read_by
+
+
+def test_a_message_read_once_more_is_no_longer_told_as_unread_again(
+    messenger: Messenger, problems: list[Problem]
+) -> None:
+    sent = send(messenger)
+    buffer = messenger.project.queue.read_text()
+    messenger.mark_read("dev", [sent.message_id])
+    messenger.project.queue.write_text(buffer)
+
+    assert [one.message_id for one in messenger.receive("dev")] == [sent.message_id]
+    problems.clear()
+    messenger.list()
+    assert problems == []
+
+
+@pytest.mark.parametrize("has_left", [False, True])
+def test_a_reading_here_is_added_to_what_a_teammate_closed(messenger: Messenger, has_left: bool) -> None:
+    sent = send(messenger)
+    other = clone(messenger, "there")
+    other.sync()
+    other.close(sent.message_id)
+    empty = other.project.queue.read_text()
+    (read,) = messenger.mark_read("dev", [sent.message_id])
+    pull(other, messenger)
+    if has_left:  # as a merge of the two queues leaves it
+        messenger.project.queue.write_text(empty)
+
+    assert f"added to {sent.message_id} in the archive that dev read it" in messenger.sync()
+    closed = messenger.get(sent.message_id)
+    assert (closed.status, closed.read_by) == (Status.DONE, read.read_by)
     assert list(messenger.sync()) == []

@@ -28,12 +28,16 @@ def init(as_json: Json = False, project: Project = None) -> None:
     if as_json:
         write_json({"project": str(messenger.project.root), "files": made})
     else:
+        root = messenger.project.root
+        is_named = project is not None or os.environ.get(PROJECT_VARIABLE)
+        if not is_named and root != Path.cwd().resolve():
+            write_lines([f"the project is {root}; `--project .` makes one in this folder"])
         write_lines([f"made {name}" for name in made], empty="Everything is there already.")
 
 
 def sync(
     restore: Annotated[
-        bool, typer.Option("--restore", help="Bring back the open messages that were removed from the queue by hand.")
+        bool, typer.Option("--restore", help="Bring back messages, and readings, that the queue has lost.")
     ] = False,
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Make the direct messages in btmsg anew from queue and archive.")

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
@@ -17,7 +17,7 @@ from bmad_messenger.config import Limits, Project
 from bmad_messenger.errors import DamagedError, LockTimeoutError, MessengerError, StorageError
 from bmad_messenger.files import decode, make_folder, open_own, open_regular, publish, read_text, refusals
 from bmad_messenger.layout import ignore_local
-from bmad_messenger.queue.journal import Journal, digest_of, hash_of
+from bmad_messenger.queue.journal import Journal, Readings, digest_of, hash_of
 
 if TYPE_CHECKING:
     import hashlib
@@ -50,7 +50,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Change(Generic[T]):
-    """What an edit comes to: the new text (None: leave the file alone), the ids that enter and leave, a result.
+    """What an edit comes to: the new text (None: leave the file alone), the ids that enter and leave, who reads, a result.
 
     `is_clean` says that the text has nothing wrong in it and may be scanned by line from now on.
     """
@@ -59,6 +59,7 @@ class Change(Generic[T]):
     text: str | None = None
     entered: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
+    read: Readings = field(default_factory=dict)
     is_clean: bool = False
 
 
@@ -226,7 +227,9 @@ class QueueFile:
         self._last = version
         with suppress(OSError):  # the journal may lag: that costs a check, not a message
             digest = version.snapshot.digest
-            self.journal.note(digest, is_clean=change.is_clean, entered=change.entered, left=change.left)
+            self.journal.note(
+                digest, is_clean=change.is_clean, entered=change.entered, left=change.left, read=change.read
+            )
         return True
 
     def _version(self, content: bytes, text: str, *, has_bom: bool) -> _Version:

@@ -1,11 +1,12 @@
 """What this clone's queue has held: a small local log, not in git, which costs nothing to lose.
 
-It tells two things apart that look alike in the files. A message that the archive has as open and the queue lacks was
-removed here, if the journal holds it, or else came from another clone. And a text whose digest it knows has been
-checked, so it can be scanned by line.
+It tells things apart that look alike in the files. A message that the archive has as open and the queue lacks was
+removed here, if the journal holds it, or else came from another clone. One that the journal knows as read, and the
+queue does not, was turned back. And a text whose digest it knows has been checked, so it can be scanned by line.
 
-Each line is one version of the queue: its digest, the ids that entered, the ids that left. The digest of a text that a
-command wrote, and that holds something wrong, stands behind `UNCHECKED` and `=`.
+Each line is one version of the queue: its digest, the ids that entered (`+`), that left (`-`), and that an agent read
+(`~ID=AGENT=TIME`). The digest of a text that a command wrote, and that holds something wrong, stands behind `UNCHECKED`
+and `=`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -22,11 +23,15 @@ from bmad_messenger.errors import StorageError
 from bmad_messenger.files import open_own, open_regular, publish
 
 _DIGEST: Final = 32  # hex digits
-_LINE: Final = re.compile(rb"([0-9a-f]{32})(?: =[0-9a-f]{32})?((?: [+-]MSG-[0-9]{8}-[0-9a-f]{4,})*)")
+_WORD: Final = rb"[+-]MSG-[0-9]{8}-[0-9a-f]{4,}|~MSG-[0-9]{8}-[0-9a-f]{4,}=[^\s=]+=[0-9TZ:-]+"
+_LINE: Final = re.compile(rb"([0-9a-f]{32})(?: =[0-9a-f]{32})?((?: (?:%b))*)" % _WORD)
 _TAIL: Final = 16_384
-_A_LINE: Final = 100  # ids
-_LONGEST_LINE: Final = 4_096
+_A_LINE: Final = 60  # words
+_LONGEST_LINE: Final = 6_144
 _COMPACT_AT: Final = 1_048_576
+
+Readings = Mapping[str, Mapping[str, str]]
+"""Who has read a message and when, by the message's id: times as the queue has them."""
 
 Mark = tuple[int, bytes]
 """A place in the log: an offset, and what stands before it."""
@@ -75,9 +80,16 @@ class Journal:
     def held(self) -> set[str]:
         """The ids of the messages that entered this clone's queue and did not leave it by a command."""
         try:
-            return _held(self._lines())
+            return _replayed(self._lines())[0]
         except OSError:  # as good as lost
             return set()
+
+    def readings(self) -> Readings:
+        """Who has read, by a command in this clone, the messages that did not leave its queue by one."""
+        try:
+            return _replayed(self._lines())[1]
+        except OSError:  # as good as lost
+            return {}
 
     def entered_since(self, mark: Mark | None) -> tuple[list[str], Mark]:
         """The ids of the messages that have entered the queue since `mark`, and a mark for now; without one, none."""
@@ -98,10 +110,16 @@ class Journal:
         return [] if mark is None else ids, (end + len(whole), whole[-_DIGEST:] or last)
 
     def note(
-        self, digest: str, *, is_clean: bool = True, entered: Iterable[str] = (), left: Iterable[str] = ()
+        self,
+        digest: str,
+        *,
+        is_clean: bool = True,
+        entered: Iterable[str] = (),
+        left: Iterable[str] = (),
+        read: Readings | None = None,
     ) -> None:
         """Add the version with this digest. A torn line, after a crash, is skipped by every reader."""
-        words = [*(f"+{name}" for name in entered), *(f"-{name}" for name in left)]
+        words = _words(entered, left, read or {})
         descriptor = open_own(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
         try:
             size = os.fstat(descriptor).st_size
@@ -116,7 +134,8 @@ class Journal:
             if self.path.stat().st_size > _COMPACT_AT and (lines := self._lines()):
                 whole = (found for line in reversed(lines) if (found := _LINE.fullmatch(line)))
                 latest = next((found[1].decode() for found in whole), UNCHECKED)
-                publish(self.path, _version(latest, [f"+{one}" for one in sorted(_held(lines))]), follow=False)
+                held, readings = _replayed(lines)
+                publish(self.path, _version(latest, _words(sorted(held), (), readings)), follow=False)
 
     def _lines(self, last: int | None = None) -> list[bytes]:
         """The whole lines of the log, or those among its `last` bytes."""
@@ -130,13 +149,28 @@ class Journal:
         return lines[:-1] if start == 0 else lines[1:-1]
 
 
-def _held(lines: Iterable[bytes]) -> set[str]:
+def _words(entered: Iterable[str], left: Iterable[str], read: Readings) -> list[str]:
+    readings = (f"~{name}={agent}={time}" for name, times in read.items() for agent, time in times.items())
+    return [*(f"+{name}" for name in entered), *(f"-{name}" for name in left), *readings]
+
+
+def _replayed(lines: Iterable[bytes]) -> tuple[set[str], dict[str, dict[str, str]]]:
+    """The ids that entered and did not leave, and who has read what did not leave."""
     ids: set[str] = set()
+    readings: dict[str, dict[str, str]] = {}
     for line in lines:
-        if found := _LINE.fullmatch(line):
-            for change in found[2].decode().split():
-                (ids.add if change[0] == "+" else ids.discard)(change[1:])
-    return ids
+        found = _LINE.fullmatch(line)
+        for word in found[2].decode().split() if found else ():
+            sign, name = word[0], word[1:]
+            if sign == "+":
+                ids.add(name)
+            elif sign == "-":
+                ids.discard(name)
+                readings.pop(name, None)
+            else:
+                name, agent, time = name.split("=")
+                readings.setdefault(name, {})[agent] = time
+    return ids, readings
 
 
 def _version(digest: str, words: Sequence[str]) -> bytes:

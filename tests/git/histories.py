@@ -51,16 +51,20 @@ class State:
         return -1 if seen is None else _ORDER.index(seen.status)
 
 
-def faults_of_history(folder: Path, unnamed: Collection[str]) -> Iterator[str]:
+def faults_of_history(
+    folder: Path, unnamed: Collection[str], halved: Collection[str], told: Collection[str]
+) -> Iterator[str]:
     """What went wrong between each commit that a clone's branches came by, and its parents.
 
     Args:
         folder: the clone.
         unnamed: the words of the messages that are not followed.
+        halved: the words of those whose closing is in two commits: first gone from the queue, then in the archive.
+        told: the ids of those that a clone tells to be unread again, as after a rebase that left out a reading.
     """
     states = states_of_history(folder)
     parents = _parents(folder)
-    twins = _twins(states.values())
+    parted = _twins(states.values()) | {*halved}
     for child, state in states.items():
         for parent in parents[child]:
             before = states[parent]
@@ -68,11 +72,24 @@ def faults_of_history(folder: Path, unnamed: Collection[str]) -> Iterator[str]:
             for word in {*before.queue, *before.archive}.difference(unnamed):
                 rank = state.rank(word)
                 # The record of a closed message that met another with its id is a file that waits for `git add`.
-                if rank < before.rank(word) and not (rank < 0 and word in twins):
+                if rank < before.rank(word) and not (rank < 0 and word in parted):
                     yield f"{where}: {word} went back from {before.rank(word)} to {state.rank(word)}"
-                old, new = before.seen(word), state.seen(word)
-                if old is not None and new is not None and old.is_open == new.is_open and old.readers - new.readers:
-                    yield f"{where}: {word} lost the readers {old.readers - new.readers}"
+    head = _git(folder, "rev-parse", "HEAD").strip()
+    for word, readers in _readers(states.values()).items():
+        last = states[head].seen(word)
+        if last is None or word in unnamed or last.message_id in told:
+            continue
+        if readers - last.readers:
+            yield f"{word} lost the readers {', '.join(sorted(readers - last.readers))}"
+
+
+def _readers(states: Iterable[State]) -> dict[str, set[str]]:
+    """Who has read each message, by any commit."""
+    readers: dict[str, set[str]] = {}
+    for state in states:
+        for seen in (*state.queue.values(), *state.archive.values()):
+            readers.setdefault(seen.word, set()).update(seen.readers)
+    return readers
 
 
 def states_of_history(folder: Path) -> dict[str, State]:

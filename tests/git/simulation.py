@@ -50,6 +50,9 @@ _REFUSED: Final = re.compile(
 _IN_THE_WAY: Final = "untracked working tree files would be overwritten"
 """What git says where the record of a second message with one id was not added to git."""
 
+_LOSSES: Final = ("missing", "closed")
+"""The codes of what a project at rest must not have."""
+
 _HUNK: Final = re.compile(r"^<{7} [^\n]*\n(.*?)^={7}\r?\n(.*?)^>{7} [^\n]*\n", re.MULTILINE | re.DOTALL)
 _BY_LINES: Final = ("merged by lines", "does not run")
 
@@ -61,6 +64,7 @@ class Simulation(AgentsWork):
         log: what was done, a line each.
         sent: what was sent, by its word.
         unnamed: the words of what may have been committed before a command gave it an id.
+        halved: the words of what was closed within a merge, whose commit has the queue alone.
         faults: what a merge did that it must never do.
     """
 
@@ -71,6 +75,7 @@ class Simulation(AgentsWork):
         self.sent: dict[str, Sent] = {}
         self.keys: dict[str, dict[str, Any]] = {}
         self.unnamed: set[str] = set()
+        self.halved: set[str] = set()
         self.faults: list[str] = []
         self.within = self.rng.choice((".", "my project"))
         self._monkeypatch = monkeypatch
@@ -130,17 +135,20 @@ class Simulation(AgentsWork):
         heads = {player.clone.head() for player in self.players} | {git(self.remote, "rev-parse", "main").strip()}
         if len(heads) > 1:
             self.faults.append("the clones and the remote are not at one commit")
+        problems = {player.name: player.clone.messenger.validate() for player in self.players}
+        told = {one.message.split()[0] for found in problems.values() for one in found if one.code == "unread-again"}
         for player in self.players:
-            found = [*self._faults_of_files(player.clone), *faults_of_history(player.clone.folder, self.unnamed)]
+            found = [
+                *map(str, (one for one in problems[player.name] if one.severity == "error" or one.code in _LOSSES)),
+                *self._faults_of_files(player.clone),
+                *faults_of_history(player.clone.folder, self.unnamed, self.halved, told),
+            ]
             self.faults += [f"{player.name}: {fault}" for fault in found]
 
     def _faults_of_files(self, clone: Clone) -> Iterator[str]:
         if not clone.is_clean():
             yield f"git status: {clone.git('status', '--porcelain')}"
         project = clone.project
-        for problem in clone.messenger.validate():
-            if problem.severity == "error" or problem.code in ("missing", "closed"):
-                yield str(problem)
         queued = seen_in(project.queue.read_bytes().decode())
         archived = [seen for path in project.archive.rglob("*.yaml") for seen in seen_in(path.read_bytes().decode())]
         closed = [seen for seen in archived if not seen.is_open]
@@ -350,10 +358,8 @@ class Simulation(AgentsWork):
             doing = player.under_way
             if doing is None:
                 return
-            has_worked = self._work_on(player)
+            self._work_on(player)
             self._resolve(player)
-            if has_worked:  # what agents did to one file goes with what they did to the other
-                self._git(player, "add", "--all", check=True)
             answer = self._git(player, "-c", "core.editor=true", doing, "--continue")
             if _IN_THE_WAY in answer.text:
                 self._commit_all(player)
@@ -373,18 +379,17 @@ class Simulation(AgentsWork):
         if answer.code:
             raise AssertionError(f"{doing} can't be given up: {answer.text}")
 
-    def _work_on(self, player: Player) -> bool:
-        """Let agents go on while a person decides; whether they did. Where messages can't be told apart, they hear it."""
-        has_worked = False
+    def _work_on(self, player: Player) -> None:
+        """Let agents go on while a person decides; where messages can't be told apart they are told so."""
+        before = words_in(self._read(player))
         while self.rng.random() < 0.4:
-            has_worked = True
             doing = self.rng.choice((self.send, self.receive, self.done, self.reply))
             self._note(f"meanwhile {doing.__name__}")
             try:
                 doing(player)
             except DamagedError as error:
                 self._note(str(error))
-        return has_worked
+        self.halved.update(set(before).difference(words_in(self._read(player))))
 
     def _resolve(self, player: Player) -> None:
         """Decide every conflict for one side, and keep a file that one side changed and the other has not."""

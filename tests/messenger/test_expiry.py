@@ -68,7 +68,7 @@ def test_a_reader_that_may_not_close_it_reads_on(
     def refuse(*_: object) -> None:
         raise NotPermittedError("read-only")
 
-    monkeypatch.setattr(messenger.archive, "close", refuse)
+    monkeypatch.setattr(messenger.archive, "rewrite", refuse)
 
     assert [message.message_id for message in messenger.list()] == [sent.message_id]
     assert [(problem.severity, problem.message) for problem in problems] == [("warning", "read-only")]

@@ -46,7 +46,7 @@ def test_what_it_can_not_write_stays_in_the_queue(messenger: Messenger, monkeypa
     def full(*_: object) -> None:
         raise StorageError("no space left", hint="make some")
 
-    monkeypatch.setattr(messenger.archive, "close", full)
+    monkeypatch.setattr(messenger.archive, "rewrite", full)
 
     with pytest.raises(DamagedError, match="no space left"):
         messenger.close(sent.message_id)

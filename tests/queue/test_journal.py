@@ -162,3 +162,20 @@ def test_a_log_that_was_begun_anew_is_told_from_its_beginning(journal: Journal, 
     journal.note(TWO, entered=(SECOND,))
 
     assert journal.entered_since(mark)[0] == [SECOND]
+
+
+def test_readings_are_remembered_until_the_message_leaves(journal: Journal) -> None:
+    first, second = "2025-01-15T10:30:00Z", "2025-01-15T10:31:00Z"
+    journal.note(ONE, entered=(FIRST, SECOND), read={FIRST: {"dev": first, "pm": first}, SECOND: {"dev": first}})
+    journal.note(TWO, left=(FIRST,), read={SECOND: {"dev": second}})
+
+    assert journal.readings() == {SECOND: {"dev": second}}
+    assert journal.held() == {SECOND}
+
+
+def test_rewriting_the_log_keeps_readings(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bmad_messenger.queue.journal._COMPACT_AT", 10)
+    journal.note(ONE, entered=(FIRST,), read={FIRST: {"dev": "2025-01-15T10:30:00Z"}})
+    journal.compact()
+
+    assert journal.readings() == {FIRST: {"dev": "2025-01-15T10:30:00Z"}}
