@@ -10,12 +10,14 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from bmad_messenger.config import ROSTER, Project
-from bmad_messenger.errors import MessengerError
+from bmad_messenger.conflict import LONGEST, SHORTEST
+from bmad_messenger.errors import MessengerError, Problem
 from bmad_messenger.files import decode, publish
 from bmad_messenger.message import ID_PATTERN
 
@@ -39,7 +41,7 @@ class Versions(NamedTuple):
     ours: Path
     theirs: Path
     path: str
-    marker_size: int = 7
+    marker_size: int = SHORTEST
     labels: tuple[str, str] = ("ours", "theirs")
 
 
@@ -64,7 +66,7 @@ def merge(versions: Versions) -> bool:
     """
     try:
         merged = _merged(versions)
-        _write_others(merged, versions)
+        conflicts = (*merged.conflicts, *_write_others(merged, versions))
         _write(versions.ours, merged.text)
     except Exception as error:  # noqa: BLE001  # whatever is wrong here, the user has to get both sides
         _say(f"{versions.path}: merged by lines, look at all of it: {_reason(error)}")
@@ -72,9 +74,9 @@ def merge(versions: Versions) -> bool:
         return False
     for note in merged.notes:
         _say(note)
-    for problem in merged.conflicts:
+    for problem in conflicts:
         _say(str(problem))
-    return not merged.conflicts
+    return not conflicts
 
 
 def merge_ancestors(versions: Versions) -> None:
@@ -104,22 +106,28 @@ def _versions(names: Sequence[str]) -> Versions:
     _, our_label, their_label = map(_shown, labels or ("", "", ""))
     # Before 2.44, git has no names for the sides, and leaves `%X` as it is.
     sides = ("ours" if our_label in ("", "%X") else our_label, "theirs" if their_label in ("", "%Y") else their_label)
-    return Versions(Path(base), Path(ours), Path(theirs), path, int(size), sides)
+    return Versions(Path(base), Path(ours), Path(theirs), path, _recognised(int(size)), sides)
+
+
+def _recognised(size: int) -> int:
+    """How long the marks become: as long as git wants them, unless every command here would take them for text."""
+    return size if SHORTEST <= size <= LONGEST else SHORTEST
 
 
 def _merged(versions: Versions) -> Merged:
+    texts = (_text(version) for version in (versions.base, versions.ours, versions.theirs))
+    return _merge_of(versions)(*texts, path=versions.path)
+
+
+def _merge_of(versions: Versions) -> Callable[..., Merged]:
+    """The merge for files of this kind, with the settings of this merge."""
     from bmad_messenger.merge import merge_queues, merge_records
 
     path = os.path.abspath(versions.path)
     is_record = ID_PATTERN.fullmatch(Path(path).stem) is not None
     folder = Path(os.path.dirname(path) if not is_record else os.path.dirname(os.path.dirname(os.path.dirname(path))))
-    return (merge_records if is_record else merge_queues)(
-        *(_text(version) for version in (versions.base, versions.ours, versions.theirs)),
-        labels=versions.labels,
-        marker_size=versions.marker_size,
-        path=versions.path,
-        roster=_roster(folder),
-    )
+    merge = merge_records if is_record else merge_queues
+    return partial(merge, labels=versions.labels, marker_size=versions.marker_size, roster=_roster(folder))
 
 
 def _text(path: Path) -> str:
@@ -139,12 +147,28 @@ def _roster(folder: Path) -> tuple[str, ...]:
         return ROSTER
 
 
-def _write_others(merged: Merged, versions: Versions) -> None:
-    """Write the messages that can't stay in the file, since another has it, into files of their own beside it."""
-    for message_id, text in merged.others.items():
+def _write_others(merged: Merged, versions: Versions) -> tuple[Problem, ...]:
+    """Write the messages that can't stay in the file, since another has it, into files of their own beside it.
+
+    Returns:
+        What is in conflict there: such a file may be there already, and hold another state of the same message.
+    """
+    waiting = [*merged.others.items()]
+    conflicts: list[Problem] = []
+    while waiting:
+        message_id, text = waiting.pop()
         path = Path(versions.path).with_name(f"{message_id}.yaml")
-        if publish(path, text.encode(), replace=False):
-            _say(f"wrote {path}: add it to git, it holds another message with the same id")
+        if path.exists():
+            known = _text(path)
+            both = _merge_of(versions)("", known, text, path=str(path))
+            waiting += both.others.items()
+            conflicts += both.conflicts
+            if both.text == known:
+                continue
+            text = both.text
+        publish(path, text.encode(), follow=False)
+        _say(f"wrote {path}: add it to git, it holds another message with the same id")
+    return tuple(conflicts)
 
 
 def _write(path: Path, text: str) -> None:

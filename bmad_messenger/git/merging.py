@@ -12,11 +12,12 @@ from typing import Final
 
 from bmad_messenger.conflict import conflicts_in
 from bmad_messenger.errors import GitError, InvalidError, MessengerError, Problem
-from bmad_messenger.files import read_text
+from bmad_messenger.files import decode, read_text
 from bmad_messenger.git.branch import Branch, Remote
 from bmad_messenger.git.committing import OwnFiles, record, settings
 from bmad_messenger.git.install import DRIVER, driver_settings
 from bmad_messenger.git.repository import Answer, Repository
+from bmad_messenger.merge import merge_records
 from bmad_messenger.message import ID_PATTERN
 
 _ATTRIBUTES_NAME: Final = ".gitattributes"
@@ -83,12 +84,27 @@ def _run_beside(files: OwnFiles, ours: str, arguments: tuple[str, ...]) -> tuple
         answer = scratch.ask(*arguments, environment=environment | driver)
         tree = answer.names[0] if answer.code in (0, 1) else ""
         added = sorted(_files_in(scratch.root) - known)
+        for name in added:
+            _join(scratch.root / name, repository.ask("cat-file", "blob", f"{tree}:{name}"))
         if answer.code == 0 and added:
             scratch.run("read-tree", tree, environment=environment)
             content = "".join(f"{one}\0" for one in added).encode()
             scratch.run("update-index", "--add", "-z", "--stdin", content=content, environment=environment)
             tree = scratch.run("write-tree", environment=environment).text
         return answer, tree
+
+
+def _join(path: Path, known: Answer) -> None:
+    """Merge a record that a driver wrote with the one that the merged tree has in its place, if it has one.
+
+    Raises:
+        InvalidError: where the two have different values in one field.
+    """
+    if known.code == 0:
+        merged_record = merge_records("", decode(known.output, path.name), decode(path.read_bytes(), path.name))
+        if merged_record.conflicts:
+            raise InvalidError.of(merged_record.conflicts, f"can't merge {path.name}")
+        path.write_text(merged_record.text, encoding="utf-8", newline="")
 
 
 def _is_attributes(path: str) -> bool:

@@ -187,7 +187,15 @@ def _rename_second(blocks: Blocks[ItemKey], reader: Reader, names: tuple[dict[st
         own, other = (reader.mapping(side[key].text, blocks[1].column) or {} for side in (ours, theirs))
         if not is_same(own, other):
             side = later_of(own, other)
-            names[1 + side][name] = longer_id(name, (own, other)[side], taken)
+            message = (own, other)[side]
+            its_own = _longer_ids(blocks[2 - side], name, message, reader)  # the other side told the two apart before
+            names[1 + side][name] = longer_id(name, message, taken - its_own)
+
+
+def _longer_ids(block: Block[ItemKey], name: str, message: Mapped, reader: Reader) -> set[str]:
+    """The longer ids under which a list has this message."""
+    longer = (one for one, number in block.sections if one.startswith(name) and one != name and not number)
+    return {one for one in longer if is_same(reader.mapping(block.sections[one, 0].text, block.column) or {}, message)}
 
 
 def _with_names(block: Block[ItemKey], names: Mapping[str, str], base: Block[ItemKey]) -> Block[ItemKey]:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bmad_messenger.conflict import conflicts_in
 from bmad_messenger.git import drivers, shell
 from bmad_messenger.git.drivers import LEFT_MARKED, Versions, main, merge, merge_ancestors
 
@@ -133,6 +134,13 @@ class TestMerge:
             in driver(base, base.replace("What?", "Why?"), base.replace("What?", "How?"), size=9).text
         )
 
+    @pytest.mark.parametrize("size", [0, 1, 6, 61, 1000])
+    def test_size_that_no_command_would_recognise_is_not_taken(self, driver: Driver, size: int) -> None:
+        base = queue(message("aaaa"))
+        text = driver(base, base.replace("What?", "Why?"), base.replace("What?", "How?"), size=size).text
+
+        assert len(conflicts_in(text)) == 1
+
     def test_two_messages_with_one_id_are_two_files(self, driver: Driver, tmp_path: Path) -> None:
         (tmp_path / RECORD).parent.mkdir(parents=True)
         ours, theirs = record(message("a1b2", "Why?")), record(message("a1b2", "How?", to="architect"))
@@ -143,6 +151,20 @@ class TestMerge:
         assert sorted(("Why?" in run.text, "Why?" in other.read_text())) == [False, True]
         assert sorted(("How?" in run.text, "How?" in other.read_text())) == [False, True]
         assert other.name.startswith("MSG-20250115-a1b2")
+        assert f"wrote {other.relative_to(tmp_path)}: add it to git" in run.errors
+
+    def test_second_message_is_merged_with_the_file_that_it_has_already(self, driver: Driver, tmp_path: Path) -> None:
+        (tmp_path / RECORD).parent.mkdir(parents=True)
+        first, second = record(message("a1b2", "Why?")), record(message("a1b2", "How?", to="architect"))
+        driver("", first, second, path=RECORD)
+        (other,) = (tmp_path / RECORD).parent.iterdir()
+        is_second = "How?" in other.read_text()
+        closed = (second if is_second else first).replace("pending", "done")
+        run = driver("", first if is_second else second, closed, path=RECORD)
+
+        assert run.code == 0
+        assert [*(tmp_path / RECORD).parent.iterdir()] == [other]
+        assert 'status: "done"' in other.read_text()
         assert f"wrote {other.relative_to(tmp_path)}: add it to git" in run.errors
 
     def test_second_message_without_a_place_is_left_in_the_file(self, driver: Driver) -> None:
@@ -289,7 +311,16 @@ class TestCommand:
         assert run.code == 1
         assert message("aaaa") in run.text
         assert theirs.decode(errors="replace").removeprefix("messages:\n") in run.text
-        assert f"merged by lines: {QUEUE}" in run.errors
+        (said,) = (line for line in run.errors.splitlines() if line.startswith("bmad-messenger "))
+        assert said.startswith("bmad-messenger is not where it was: run `bmad-messenger git install` again")
+        assert said.endswith(f"merged by lines: {QUEUE}")
+
+    def test_program_that_fails_is_not_said_to_be_gone(self, command: Driver) -> None:
+        line = shell.merge_command().replace("bmad_messenger.git.drivers", "bmad_messenger.git.no_such_drivers")
+        run = command(line, b"messages: []\n", *(queue(message(s)).encode() for s in ("aaaa", "bbbb")))
+
+        assert run.code == 1
+        assert f"\nbmad-messenger failed; merged by lines: {QUEUE}" in f"\n{run.errors}"
 
     def test_program_that_is_killed_loses_nothing(
         self, command: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

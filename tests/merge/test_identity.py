@@ -150,6 +150,20 @@ def test_third_clone_that_knows_the_second_by_its_old_id_changes_the_right_one()
         assert merged[IDS[2]]["reply_to"] == renamed()
 
 
+@pytest.mark.parametrize("base", [[], [message(2)]])
+def test_second_that_one_side_told_apart_before_is_not_doubled(base: list[dict[str, Any]]) -> None:
+    settled = merge_queues("", text([FIRST]), text([SECOND])).text
+    read = {**SECOND, "status": "read", "read_by": {"dev": TIMES[2]}}
+
+    for ours, theirs in ((settled, text([*base, read])), (text([*base, read]), settled)):
+        merged = by_id(merge_queues(text(base) if base else "", ours, theirs).text)
+
+        assert {name: one["status"] for name, one in merged.items() if name != IDS[2]} == {
+            IDS[1]: "pending",
+            renamed(): "read",
+        }
+
+
 def test_third_clone_that_closed_the_second_does_not_bring_it_back() -> None:
     settled = merge_queues("", text([FIRST]), text([SECOND])).text
 
