@@ -141,7 +141,8 @@ def _unnamed(blocks: Blocks[ItemKey], reader: Reader) -> Blocks[ItemKey]:
         for key in sides[0].keys() & sides[1].keys()
         if winner(before[key].text if key in before else None, *(side[key].text for side in sides)) is None
     ]
-    unreadable = [{key for key in both if reader.mapping(side[key].text, blocks[0].column) is None} for side in sides]
+    column = blocks[0].column
+    unreadable = [{key for key in both if not reader.cut(side[key].text, column).values} for side in sides]
     ours, theirs = (
         replace(
             block, sections={(one.text, key[1]) if key in keys else key: one for key, one in block.sections.items()}

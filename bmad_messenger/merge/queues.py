@@ -14,7 +14,7 @@ from bmad_messenger.merge.mappings import Mappings
 from bmad_messenger.merge.order import merged_order, winner
 from bmad_messenger.merge.pieces import is_settled, side_of
 from bmad_messenger.merge.reading import ItemKey, Queue, Reader, read_queue, unsafe
-from bmad_messenger.merge.sections import Block, cut_mapping
+from bmad_messenger.merge.sections import Block
 
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
@@ -75,13 +75,10 @@ class QueueMerge:
         if side is not None:
             text = texts[1 + side]
             return Outcome(None if text is None else (text,))
-        mappings = [None if text is None else self.reader.mapping(text, margin) for text in texts]
         if None in texts[1:]:
+            mappings = [None if text is None else self.reader.mapping(text, margin) for text in texts]
             return self._merge_deleted(key[0], texts, mappings, margin)
-        base, ours, theirs = (
-            Block() if text is None or mapping is None else cut_mapping(text, (0,), margin)
-            for text, mapping in zip(texts, mappings, strict=True)
-        )
+        base, ours, theirs = (Block() if text is None else self.reader.cut(text, margin) for text in texts)
         return Mappings(key[0], self.settle).merge((base, ours, theirs))
 
     def _merge_deleted(

@@ -68,6 +68,7 @@ class Reader:
 
     def __init__(self) -> None:
         self._heads: dict[tuple[str, int], dict[str, Any]] = {}
+        self._blocks: dict[tuple[str, int], Block[str]] = {}
         self._mappings: dict[tuple[str, int], dict[str, Any] | None] = {}
 
     def mapping(self, text: str, margin: int) -> dict[str, Any] | None:
@@ -76,6 +77,17 @@ class Reader:
         if place not in self._mappings:
             self._mappings[place] = _mapping(" " * margin + text)
         return self._mappings[place]
+
+    def cut(self, text: str, margin: int) -> Block[str]:
+        """The keys of that message, each with its text; none where it can't be read."""
+        place = text, margin
+        if place not in self._blocks:
+            try:
+                self._blocks[place] = cut_mapping(text, (0,), margin)
+                self._mappings[place] = {**self._blocks[place].values}
+            except InvalidError:
+                self._blocks[place], self._mappings[place] = Block(), None
+        return self._blocks[place]
 
     def head(self, text: str, margin: int) -> dict[str, Any]:
         """What stands in the message beside its payload; nothing where it can't be read."""
