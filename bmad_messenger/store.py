@@ -24,6 +24,9 @@ from bmad_messenger.yaml.parse import parse
 
 OWN_ID: Final = re.compile(rf"\bmessage_id[\"']?[ \t]*:[ \t]*[\"']?({ID_PATTERN.pattern})(?![0-9a-f])")
 
+LAPSES: Final = ("missing", "closed", "unread-again")
+"""The codes of what journal and archive know better than the queue."""
+
 _CLOSED: Final = tuple(status.value for status in Status if status.is_closed)
 _ATTEMPTS: Final = 5
 

@@ -20,7 +20,7 @@ from bmad_messenger.project_files import Kind, check_document
 from bmad_messenger.queue.view import Check, checked_view
 from bmad_messenger.routes import Routes
 from bmad_messenger.schemas import SUFFIX
-from bmad_messenger.store import Store
+from bmad_messenger.store import LAPSES, Store
 from bmad_messenger.yaml.parse import Document, Path, parse_located
 
 
@@ -124,7 +124,7 @@ class _Validator:
             view = self.store.view()
         except MessengerError:
             return
-        yield from (problem for problem in view.problems if problem.code in ("missing", "closed"))
+        yield from (problem for problem in view.problems if problem.code in LAPSES)
 
 
 def _kind_of(path: File) -> Kind | None:

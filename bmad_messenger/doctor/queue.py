@@ -69,6 +69,10 @@ def settled(subject: Subject) -> Iterator[Diagnosis]:
         what = f"{count(lost, 'open message is', 'open messages are')} gone from the queue: {some(lost)}"
         hint = "an edit or a `git checkout` removed them; `bmad-messenger cancel ID` closes those that nobody needs"
         yield Diagnosis(warning(what, hint, name, code="missing"), _RESTORE)
+    if unread := differences.unread:
+        what = f"{count(unread, 'message is', 'messages are')} unread again: {some(unread)}"
+        hint = "an old buffer, a rebase or a `git checkout` turned it back; or let it be read once more"
+        yield Diagnosis(warning(what, hint, name, code="unread-again"), _RESTORE)
     if unrecorded := differences.unrecorded:
         what = f"the archive has no record of {count(unrecorded, 'open message', 'open messages')}: {some(unrecorded)}"
         hint = "it was typed in with its id, or a crash came between"
@@ -79,13 +83,15 @@ class _Differences(NamedTuple):
     """The ids of the messages in which queue and archive differ.
 
     `closed` are in the queue, and closed in the archive. `entering` and `lost` are open in the archive alone: this
-    queue has never held the ones, and has held the others. `unrecorded` are in the queue alone.
+    queue has never held the ones, and has held the others. `unrecorded` are in the queue alone. `unread` were read in
+    this clone, and the queue does not know it.
     """
 
     closed: Sequence[str] = ()
     entering: Sequence[str] = ()
     lost: Sequence[str] = ()
     unrecorded: Sequence[str] = ()
+    unread: Sequence[str] = ()
 
 
 def _differences(subject: Subject) -> _Differences:
@@ -101,6 +107,7 @@ def _differences(subject: Subject) -> _Differences:
         entering=[one for one in absent if one not in held],
         lost=subject.missing,
         unrecorded=[one for one in ids if one not in filed],
+        unread=subject.unread_again,
     )
 
 

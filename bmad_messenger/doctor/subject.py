@@ -129,6 +129,11 @@ class Subject:
         return self._store.missing(self.view) if self.view is not None else ()
 
     @cached_property
+    def unread_again(self) -> Sequence[str]:
+        """The ids of the messages that an agent has read in this clone, and has not by what the queue says."""
+        return [*self._store.turned_back(self.view)] if self.view is not None else ()
+
+    @cached_property
     def held(self) -> set[str]:
         """The ids of the messages that this clone's queue has held and that no command has closed here."""
         return self.queue.journal.held()

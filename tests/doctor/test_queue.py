@@ -120,6 +120,20 @@ def test_queue_that_leads_nowhere_is_found(messenger: Messenger) -> None:
     assert found(messenger, "missing").problem.message == "the queue is a link that leads nowhere"
 
 
+def test_message_that_is_unread_again_is_found_and_marked_on_demand(
+    messenger: Messenger, sent: Message, run: Callable[[str], None]
+) -> None:
+    buffer = messenger.project.queue.read_text()
+    read = messenger.receive(str(sent.to_agent))
+    messenger.project.queue.write_text(buffer)
+
+    assert codes(examine(messenger.project, fix=True)) == ["unread-again"]
+    run(found(messenger, "unread-again").mend)
+
+    assert messenger.list() == list(read)
+    assert visit(messenger).findings == ()
+
+
 def test_message_that_the_queue_lost_is_found_and_not_brought_back_unasked(
     messenger: Messenger, sent: Message, run: Callable[[str], None]
 ) -> None:
