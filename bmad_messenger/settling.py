@@ -56,7 +56,7 @@ def settle(store: Store, roster: Collection[str], *, restore: bool) -> list[str]
         closed = [one.message_id for one in archived if one.status.is_closed and one.message_id in ids]
         readings = _readings(store, view, ids, renamed, twins)
         finished = [one for one in archived if one.status.is_closed and one.message_id in readings]
-        read = {one.message_id: _record_readings(store, one, readings[one.message_id]) for one in finished}
+        added = {one.message_id: _record_readings(store, one, readings[one.message_id]) for one in finished}
         absent = [one for one in archived if not one.status.is_closed and view.lacks(one.message_id, ids)]
         entering = sorted(
             (message for message in absent if restore or message.message_id not in held),
@@ -69,7 +69,7 @@ def settle(store: Store, roster: Collection[str], *, restore: bool) -> list[str]
         done = [f"renamed {old} to {new}: the archive has another message as {old}" for old, new in renamed.items()]
         done += [f"made {reply} the reply to {new} that it was sent as" for reply, new in (records | replies).items()]
         done += [f"marked {one} as read by {', '.join(readers)} again" for one, readers in again.items()]
-        done += [f"added to {one} in the archive that {', '.join(new)} read it" for one, new in read.items() if new]
+        done += [f"added to {one} in the archive that {', '.join(new)} read it" for one, new in added.items() if new]
         done += [f"took {one} from the queue: the archive has it closed" for one in closed]
         done += [
             f"brought {message.message_id} back into the queue"
@@ -82,7 +82,8 @@ def settle(store: Store, roster: Collection[str], *, restore: bool) -> list[str]
             done.append(f"left {len(view.invalid)} unreadable in the queue: `bmad-messenger validate` says why")
         entered = (*renamed.values(), *(message.message_id for message in entering))
         is_clean = view.is_clean and not entered  # what others wrote has to be checked first
-        return Change(done, text_after, entered=entered, left=tuple(closed), is_clean=is_clean)
+        read = {new: readings[new] for new in renamed.values() if new in readings}
+        return Change(done, text_after, entered=entered, left=tuple(closed), read=read, is_clean=is_clean)
 
     done = store.queue.update(agree)
     with store.queue.locked(), refusals("clear", store.project.name(store.project.folder)):
