@@ -7,12 +7,27 @@ from typing import Final, NamedTuple
 
 from bmad_messenger.errors import ConflictError, Problem
 
-MARKER: Final = r"(?:<{7}|={7}|>{7}|\|{7})(?=[ \r\n]|\Z)"
-"""What begins a line that git put around the two versions; it stands at the left edge of the file."""
+SHORTEST: Final = 7
+"""How many characters a marker has where git is told nothing else; shorter ones look too much like text."""
 
-_MARKER: Final = re.compile(rf"^{MARKER}", re.MULTILINE)
-_WORDS: Final = ("<<<<<<<", ">>>>>>>", "=======", "|||||||")
-_BLOCKS: Final = re.compile(r"(?:<\|?=>)+")
+LONGEST: Final = 60
+"""How many it may have where the attribute `conflict-marker-size` tells git another number."""
+
+_BEHIND: Final = r"(?=[ \r\n]|\Z)"
+_SIZE: Final = f"{{{SHORTEST},{LONGEST}}}"
+
+MARKER: Final = rf"(?:<{_SIZE}|>{_SIZE}|={{{SHORTEST}}}|\|{{{SHORTEST}}}){_BEHIND}"
+"""What begins a line that git put around the two versions; it stands at the left edge of the file.
+
+A longer line of `=` or `|` is no marker by itself: it may stand under a heading.
+"""
+
+MARKER_WITHIN: Final = rf"(?:<{_SIZE}|>{_SIZE}|={_SIZE}|\|{_SIZE}){_BEHIND}"
+"""The same, where it is known already that there are conflicts, of whatever size, or that it makes no difference."""
+
+_MARKER: Final = re.compile(rf"^{MARKER_WITHIN}", re.MULTILINE)
+_WORDS: Final = tuple(sign * SHORTEST for sign in "<>=|")
+_BLOCK: Final = re.compile(r"<\|?=>")
 _ADVICE: Final = "keep one of the two, and delete the lines with the markers"
 
 
@@ -29,26 +44,39 @@ class Conflict(NamedTuple):
 
 
 def conflicts_in(text: str, path: str | None = None) -> tuple[Conflict, ...]:
-    """The conflicts in a text, in their order.
+    """The conflicts in a text, in their order. The markers of one are all of one length.
 
     Raises:
         ConflictError: where a marker is missing, so that it can't be told where the conflict begins and ends.
     """
     if not any(word in text for word in _WORDS):
         return ()
-    markers = list(_MARKER.finditer(text))
-    if not markers:
-        return ()
-    if not _BLOCKS.fullmatch("".join(marker[0][0] for marker in markers)):
-        raise refusal(text, markers[0].start(), path)
-    starts = (marker.start() for marker in markers if marker[0][0] == "<")
-    ends = (text.find("\n", marker.end()) + 1 or len(text) for marker in markers if marker[0][0] == ">")
-    return tuple(Conflict(start, end, text.count("\n", 0, start) + 1) for start, end in zip(starts, ends, strict=True))
+    found: list[Conflict] = []
+    signs, start, size = "", 0, 0
+    for marker in _MARKER.finditer(text):
+        word = marker[0]
+        if not signs:
+            if word[0] in "=|" and len(word) > SHORTEST:
+                continue
+            start, size = marker.start(), len(word)
+        elif len(word) != size:  # as in the base of a conflict, where the ancestors' own conflict may stand
+            continue
+        signs += word[0]
+        if word[0] != ">":
+            continue
+        if not _BLOCK.fullmatch(signs):
+            break
+        end = text.find("\n", marker.end()) + 1 or len(text)
+        found.append(Conflict(start, end, text.count("\n", 0, start) + 1))
+        signs = ""
+    if signs:
+        raise refusal(text, start, path)
+    return tuple(found)
 
 
 def conflict_of(text: str, path: str | None) -> Problem | None:
     """The first conflict in a file that is of use only as a whole; a line of `=` alone tells none."""
-    if "<<<<<<<" not in text and ">>>>>>>" not in text:
+    if not any(word in text for word in _WORDS[:2]):
         return None
     first = next((marker.start() for marker in _MARKER.finditer(text) if marker[0][0] in "<>"), None)
     return None if first is None else Conflict(first, first, text.count("\n", 0, first) + 1).problem(path)
@@ -56,9 +84,9 @@ def conflict_of(text: str, path: str | None) -> Problem | None:
 
 def refusal(text: str, offset: int, path: str | None) -> ConflictError:
     """The refusal of a whole queue: the marker at `offset` belongs to a conflict that is not within one message."""
-    file = path or "FILE"
+    file, marker = path or "FILE", _MARKER.match(text, offset)
     return ConflictError(
-        f"a merge left its conflict marker {text[offset : offset + 7]} here",
+        f"a merge left its conflict marker {marker[0] if marker else text[offset : offset + SHORTEST]} here",
         hint=f"run `bmad-messenger git install`, then `git checkout --merge {file}`, which merges it by message; "
         "`bmad-messenger doctor` says more",
         path=path,

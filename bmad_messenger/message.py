@@ -200,8 +200,13 @@ def summary_key(payload: Mapping[str, Any]) -> str | None:
 
 def summary_of(message: Message) -> str:
     """What a message is about, on one line: its summary, or else the first text of its payload."""
-    key = summary_key(message.payload)
-    return " ".join((next(_texts(message.payload), "") if key is None else message.payload[key]).split())
+    return summary_in(message.payload)
+
+
+def summary_in(payload: Mapping[str, Any]) -> str:
+    """The same of a payload by itself."""
+    key = summary_key(payload)
+    return " ".join((next(_texts(payload), "") if key is None else payload[key]).split())
 
 
 def now() -> datetime:

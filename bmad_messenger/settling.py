@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from bmad_messenger.files import refusals, sweep
-from bmad_messenger.inbox import marked
+from bmad_messenger.inbox import is_to, marked
 from bmad_messenger.message import SUFFIX_LENGTH, Message
 from bmad_messenger.queue.edit import append_rendered, as_item, as_record, change, changed_item, remove
 from bmad_messenger.queue.file import Change, Snapshot
@@ -16,6 +16,9 @@ from bmad_messenger.store import Store, unmarked
 
 _WRITTEN: Final = ("type", "from_agent", "to_agent", "to_agents", "created")
 """What tells a message from another of its id: who sent it to whom, and when."""
+
+Twins = Mapping[str, tuple[Message, Message]]
+"""Two messages that were given one id, by that id: the one that kept it, and the one that has a longer one."""
 
 
 def settle(store: Store, roster: Collection[str], *, restore: bool) -> list[str]:
@@ -93,14 +96,19 @@ def settle(store: Store, roster: Collection[str], *, restore: bool) -> list[str]
 
 
 def _readings(
-    store: Store, view: QueueView, ids: Mapping[str, int], renamed: Mapping[str, str], twins: Collection[str]
+    store: Store, view: QueueView, ids: Mapping[str, int], renamed: Mapping[str, str], twins: Twins
 ) -> dict[str, dict[str, str]]:
     """Who has read which message, as the queue has it, or a command of this clone knows where an id means just one."""
-    known = store.queue.journal.readings()
-    readings = {renamed.get(name, name): dict(known[name]) for name in known if name in renamed or name not in twins}
+    readings: dict[str, dict[str, str]] = {}
+    for name, times in store.queue.journal.readings().items():
+        for agent, time in times.items():
+            both = twins.get(name, ()) if name not in renamed else ()
+            owners = [one.message_id for one in both if is_to(one.to_mapping(), agent)] or [renamed.get(name, name)]
+            if len(owners) == 1:
+                readings.setdefault(owners[0], {})[agent] = time
     for name, index in ids.items():
         if readers := view.head(index).get("read_by"):
-            readings[name] = {**readings.get(name, {}), **readers}
+            readings.setdefault(name, {}).update(readers)
     return readings
 
 
@@ -129,14 +137,14 @@ def _renamed(view: QueueView, ids: Mapping[str, int], archived: Sequence[Message
     return renamed
 
 
-def _twins(archived: Sequence[Message]) -> dict[str, tuple[Message, Message]]:
-    """The messages of which two were given one id, by that id: the one that kept it, and the one with a longer one."""
+def _twins(archived: Sequence[Message]) -> Twins:
+    """The messages of which two were given one id."""
     by_id = {message.message_id: message for message in archived}
     pairs = ((by_id.get(_short(message)), message) for message in archived if _is_long(message))
     return {first.message_id: (first, second) for first, second in pairs if first is not None}
 
 
-def _replies(twins: Mapping[str, tuple[Message, Message]], replies: Sequence[Message]) -> dict[str, str]:
+def _replies(twins: Twins, replies: Sequence[Message]) -> dict[str, str]:
     """The longer ids of what messages answer, by theirs: of those that can't answer the one with the shorter id."""
     found = {}
     for reply in replies:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -82,6 +83,20 @@ def test_message_with_a_conflict_is_not_closed_and_says_where_it_is(messenger: M
         messenger.close(marked.message_id)
     assert caught.value.problem.line == 9
     assert messenger.project.queue.read_text() == before
+
+
+def test_conflict_with_longer_markers_is_one_too(
+    messenger: Messenger, marked: Message, problems: list[Problem]
+) -> None:
+    longer = re.sub(r"^([<=>])\1{6}", lambda found: found[1] * 12, CONFLICT, flags=re.MULTILINE)
+    queue = messenger.project.queue
+    queue.write_text(queue.read_text().replace(CONFLICT, longer))
+    send(messenger, "four")
+
+    assert texts(messenger.list()) == ["two", "three", "four"]
+    assert {(problem.code, problem.line) for problem in problems} == {("conflict", 9)}
+    assert [(problem.code, problem.line) for problem in messenger.validate()] == [("conflict", 9)]
+    assert longer in queue.read_text()
 
 
 def test_message_with_a_conflict_is_not_missing(messenger: Messenger, marked: Message) -> None:

@@ -73,3 +73,11 @@ def count(names: Sequence[object], one: str, more: str) -> str:
 def command(*words: str | Path) -> str:
     """A command line, its words quoted where a shell would take them for something else."""
     return shlex.join(str(word) for word in words)
+
+
+def span(seconds: float) -> str:
+    """A length of time in one unit: `5 minutes`."""
+    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size:
+            return f"{seconds // size:.0f} {unit}{'' if seconds < 2 * size else 's'}"
+    return f"{seconds:.0f} seconds"

@@ -11,7 +11,7 @@ from typing import Final
 
 from bmad_messenger import __version__
 from bmad_messenger.config import Project
-from bmad_messenger.doctor import archive, btmsg, git, local, queue, settings
+from bmad_messenger.doctor import archive, btmsg, git, local, lock, queue, settings
 from bmad_messenger.doctor.diagnosis import Check, Diagnosis, Fix
 from bmad_messenger.doctor.subject import Subject
 from bmad_messenger.errors import MessengerError, NotFoundError, Problem, StorageError
@@ -25,8 +25,9 @@ CHECKS: Final = (
     Check("the project's message types are valid", settings.types),
     Check("everything can be written", local.permissions),
     Check("the disk has room", local.space),
-    Check("the lock is free", local.lock),
+    Check("the lock is free", lock.free),
     Check("no dead process left a file", local.left_behind),
+    Check("no edit left a draft", local.drafts),
     Check("the clock is right", local.clock),
     Check("the queue is there", queue.present),
     Check("the queue can be read, and its messages are valid", queue.readable),

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
 
-from bmad_messenger.archive import Archive
 from bmad_messenger.config import Project
+from bmad_messenger.editing.draft import FOLDER as DRAFTS
 from bmad_messenger.files import publish, read_text, refusals, sweep
 from bmad_messenger.layout import IGNORE_NAME, SCHEMA_NAME, not_ignored, schema_text
+
+_RUNS: Final = "runs"
 
 
 def settle(project: Project) -> Sequence[str]:
@@ -19,10 +24,19 @@ def settle(project: Project) -> Sequence[str]:
 
 def clear(project: Project) -> Sequence[str]:
     """Remove the temporary files of processes that died."""
-    with refusals("clear", project.name(project.folder)):
-        swept = sweep(project.folder)
-    swept += Archive(project.archive, project.name(project.archive)).sweep()
+    swept: list[Path] = []
+    for folder in folders_written(project):
+        with refusals("clear", project.name(folder)):
+            swept += sweep(folder)
     return [f"removed the leftover {project.name(path)}" for path in swept]
+
+
+def folders_written(project: Project) -> Iterator[Path]:
+    """The folders in which files are written aside first; a link in place of the drafts leads to nobody's of ours."""
+    yield project.folder
+    drafts = project.folder / DRAFTS
+    for top in (project.archive, project.folder / _RUNS, *([] if drafts.is_symlink() else [drafts])):
+        yield from (Path(folder) for folder, _, _ in os.walk(top))
 
 
 def ignore_local(project: Project) -> Sequence[str]:

@@ -31,16 +31,22 @@ def is_there(subject: Subject) -> bool:
 def ignored(subject: Subject) -> Iterator[Diagnosis]:
     """Rules by which git ignores the queue or the archive."""
     tree, project = subject.git, subject.project
-    by_rule: dict[tuple[str, int, str], list[str]] = {}
+    by_file: dict[str, dict[tuple[int, str], list[str]]] = {}
     for what, path in (("the queue", project.queue), ("the archive", project.archive / _A_RECORD)):
         if found := tree.rule(path):
-            by_rule.setdefault(found, []).append(what)
-    for (file, line, rule), parts in by_rule.items():
-        message = (
-            f"git ignores {' and '.join(parts)} by the rule `{rule}`: no other clone gets them, no review sees them"
+            file, line, rule = found
+            by_file.setdefault(file, {}).setdefault((line, rule), []).append(what)
+    for file, rules in by_file.items():  # one command a file: the second would find other lines under its numbers
+        told = " and ".join(f"{' and '.join(parts)} by the rule `{rule}`" for (_, rule), parts in rules.items())
+        name = project.name(tree.path(file))
+        lines = "that line" if len(rules) == 1 else "those lines"
+        hint = f"the command deletes {lines}, and keeps the file as it was in {name}.old"
+        problem = warning(
+            f"git ignores {told}: no other clone gets them, no review sees them", hint, name, code="ignored"
         )
-        problem = warning(message, "delete that line", project.name(tree.path(file)), code="ignored")
-        yield Diagnosis(problem._replace(line=line))
+        deleted = (word for line, _ in rules for word in ("-e", f"{line}d"))
+        first = min(line for line, _ in rules)
+        yield Diagnosis(problem._replace(line=first), command("sed", "-i.old", *deleted, "--", name))
 
 
 def held(subject: Subject) -> Iterator[Diagnosis]:

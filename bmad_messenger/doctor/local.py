@@ -1,28 +1,29 @@
-"""The doctor's checks of this machine: the lock, what dead processes left, the clock, permissions, the disk."""
+"""The doctor's checks of this machine: what was left behind, the clock, permissions, the disk."""
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
+import sys
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 from bmad_messenger.doctor import fixes
-from bmad_messenger.doctor.diagnosis import Diagnosis, command, count, some, warning
+from bmad_messenger.doctor.diagnosis import Diagnosis, command, count, some, span, warning
 from bmad_messenger.doctor.subject import Subject
+from bmad_messenger.editing.draft import base_of, left_drafts
 from bmad_messenger.errors import Problem
-from bmad_messenger.files import is_running, leftovers
-from bmad_messenger.message import format_time, parse_time
-from bmad_messenger.queue.file import HOLDER_NAME, LOCK_NAME, Holder, host_name, read_holder
+from bmad_messenger.files import leftovers
+from bmad_messenger.message import format_time
+from bmad_messenger.queue.file import HOLDER_NAME, LOCK_NAME
 
 _AHEAD: Final = timedelta(minutes=2)
 """How far two clocks may be apart without a word."""
 
 _LITTLE: Final = 64 * 1024 * 1024  # bytes of a disk
-_SET_CLOCK: Final = "compare `date -u` with a clock that you trust; a clock set back mixes up the order of messages"
+_COMPARE: Final = "compare `date -u` with a clock that you trust; a clock set back mixes up the order of messages"
 
 
 def permissions(subject: Subject) -> Iterator[Diagnosis]:
@@ -65,7 +66,7 @@ def space(subject: Subject) -> Iterator[Diagnosis]:
 def left_behind(subject: Subject) -> Iterator[Diagnosis]:
     """Temporary files of processes that died while they wrote."""
     project = subject.project
-    dead = [*leftovers(project.folder), *subject.archive.leftovers()]
+    dead = [path for folder in fixes.folders_written(project) for path in leftovers(folder)]
     if dead:
         what = (
             f"{count(dead, 'temporary file', 'temporary files')} of processes that died: {some(_names(subject, dead))}"
@@ -74,16 +75,15 @@ def left_behind(subject: Subject) -> Iterator[Diagnosis]:
         yield Diagnosis(problem, "bmad-messenger doctor --fix", fixes.clear)
 
 
-def lock(subject: Subject) -> Iterator[Diagnosis]:
-    """A lock that is held for longer than anybody waits for it."""
-    path = subject.project.folder / LOCK_NAME
-    holder = read_holder(subject.project) if _is_held(path) else None
-    held = _held_for(holder, subject.now)
-    if not _is_held(path) or held <= subject.config.limits.lock_timeout:
-        return
-    project = subject.a_moment_later(()).project  # who has just taken it has not yet said so
-    if _is_held(path) and read_holder(project) == holder:
-        yield _long_held(holder, held, subject.project.name(path))
+def drafts(subject: Subject) -> Iterator[Diagnosis]:
+    """What people wrote in `edit`, and has not come into the queue."""
+    for path in left_drafts(subject.project):
+        name = subject.project.name(path)
+        hint = (
+            f"it holds somebody's words; `{command('rm', name, subject.project.name(base_of(path)))}` throws them away"
+        )
+        problem = warning("an earlier edit left a draft", hint, name, code="draft")
+        yield Diagnosis(problem, command("bmad-messenger", "edit", "--draft", name))
 
 
 def clock(subject: Subject) -> Iterator[Diagnosis]:
@@ -101,16 +101,19 @@ def clock(subject: Subject) -> Iterator[Diagnosis]:
         ids = [*dict.fromkeys(message_id for _, message_id in coming)]
         what = (
             f"{count(ids, 'message has', 'messages have')} a time that is yet to come: {message_id} says "
-            f"{format_time(newest)}, {_span((newest - subject.now).total_seconds())} from now"
+            f"{format_time(newest)}, {span((newest - subject.now).total_seconds())} from now"
         )
-        yield Diagnosis(warning(what, _SET_CLOCK, name, code="clock"))
+        is_open = next((f"; `bmad-messenger edit {one}` corrects it" for one in ids if one in subject.queued), "")
+        hint = f"{_COMPARE}; where this one is right, the sender's was ahead{is_open}; a closed message may stay so"
+        yield Diagnosis(warning(what, hint, name, code="clock"), _set_clock())
     project = subject.project
     files = (project.queue, subject.queue.journal.path, project.folder / HOLDER_NAME, project.config)
     ages = [(path.stat().st_mtime - subject.now.timestamp(), path) for path in files if path.is_file()]
     ahead, file = max(ages, default=(0.0, project.queue))
     if ahead > _AHEAD.total_seconds():
-        what = f"this file was last written {_span(ahead)} from now, says the disk"
-        yield Diagnosis(warning(what, _SET_CLOCK, project.name(file), code="clock"))
+        what = f"this file was last written {span(ahead)} from now, says the disk"
+        mend = f"{_set_clock()}; {command('touch', project.name(file))}"
+        yield Diagnosis(warning(what, _COMPARE, project.name(file), code="clock"), mend)
 
 
 def _barred(what: str, path: Path, name: str) -> Diagnosis:
@@ -121,56 +124,12 @@ def _barred(what: str, path: Path, name: str) -> Diagnosis:
     return Diagnosis(problem._replace(hint=hint), f'sudo chown -R "$(id -u)" {command(name)}')
 
 
+def _set_clock() -> str:
+    """The command that sets this machine's clock by the network's; where there is none, the one that shows it."""
+    if shutil.which("timedatectl"):
+        return "sudo timedatectl set-ntp true"
+    return "sudo sntp -sS time.apple.com" if sys.platform == "darwin" else "date -u"
+
+
 def _names(subject: Subject, paths: list[Path]) -> list[str]:
     return [subject.project.name(path) for path in paths]
-
-
-def _is_held(path: Path) -> bool:
-    """Whether somebody holds a lock; asked without touching the file."""
-    try:
-        import fcntl
-    except ImportError:  # not on this system, which has no such lock
-        return False
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
-def _held_for(holder: Holder | None, now: datetime) -> float:
-    """How many seconds it has been held; for ever, where nobody says since when."""
-    try:
-        return (now - parse_time(holder.since)).total_seconds() if holder else math.inf
-    except ValueError:
-        return math.inf
-
-
-def _long_held(holder: Holder | None, seconds: float, name: str) -> Diagnosis:
-    problem = Problem("the queue's lock is held, and nobody says by whom", "end that process", name, code="locked")
-    who_has_it = command("fuser", "-v", name)
-    if holder is None or seconds == math.inf:
-        return Diagnosis(problem, who_has_it)
-    problem = problem._replace(message=f"the queue's lock is held for {_span(seconds)}, since {holder.since}")
-    who = f"process {holder.pid} ({holder.command})"
-    if holder.host != host_name():
-        return Diagnosis(problem._replace(hint=f"{who} on {holder.host} took it: end it there"))
-    if is_running(holder.pid):
-        hint = f"{who} has it: wait for it, or end it; what it has not written yet is not written"
-        return Diagnosis(problem._replace(hint=hint), command("kill", str(holder.pid)))
-    hint = f"{who} took it and is gone; another process that it started still holds it: end that one"
-    return Diagnosis(problem._replace(hint=hint), who_has_it)
-
-
-def _span(seconds: float) -> str:
-    """A length of time in one unit: `5 minutes`."""
-    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= size:
-            return f"{seconds // size:.0f} {unit}{'' if seconds < 2 * size else 's'}"
-    return f"{seconds:.0f} seconds"

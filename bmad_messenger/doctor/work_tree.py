@@ -67,7 +67,8 @@ def read_work_tree(project: Project) -> WorkTree | None:
     """What git knows of the messenger's folder; None where there is no git, or no repository around the project.
 
     Raises:
-        GitError: where git refuses the repository.
+        NotPermittedError: where git does not trust the repository.
+        GitError: where git refuses it for something else.
     """
     try:
         repository = Repository.around(project.folder if project.folder.is_dir() else project.root)
@@ -92,7 +93,7 @@ def read_work_tree(project: Project) -> WorkTree | None:
 
 
 def _require_trust(project: Project) -> None:
-    """Raise what git says of a repository that is there, and that it does not take for one, such as another user's."""
+    """Raise what git says of a repository that is there, and that it does not take for one, as its parts are gone."""
     if any((folder / ".git").exists() for folder in (project.root, *project.root.parents)):
         try:
             answer = Repository(project.root).ask("rev-parse", "--git-dir")

@@ -64,13 +64,13 @@ class Draft:
         names = (Path.cwd() / path, project.root / path, project.folder / FOLDER / path)
         left = next((name for name in names if name.is_file()), path)
         found = _NAME.fullmatch(left.name)
-        base = _read(project, _base_path(left)) if found else None
+        base = _read(project, base_of(left)) if found else None
         if found is None or base is None:
             hint = f"`bmad-messenger edit` tells which there are in {project.name(project.folder / FOLDER)}"
             raise NotFoundError(f"{project.name(left)} is no draft of an edit", hint=hint)
         own = _free_path(left.parent, f"{found[1]}.{os.getpid()}")
         with refusals("write", project.name(left)):  # under our number, so that nobody else goes on with it too
-            os.rename(_base_path(left), _base_path(own))
+            os.rename(base_of(left), base_of(own))
             os.rename(left, own)
         return cls(project, own, base, None if found[1] == _QUEUE else found[1])
 
@@ -108,18 +108,18 @@ class Draft:
 
     def based_on(self, base: str) -> Draft:
         """The same draft, which now counts as begun with `base`."""
-        self._publish(_base_path(self.path), base)
+        self._publish(base_of(self.path), base)
         return Draft(self.project, self.path, base, self.message_id)
 
     def leave(self, items: Sequence[str]) -> None:
         """Keep nothing but these messages in the file, to be looked at; it can't be gone on with."""
         self._publish(self.path, "".join((f"{_NOTE} Closed before this was saved.\nmessages:\n", *items)))
         with suppress(FileNotFoundError):
-            _base_path(self.path).unlink()
+            base_of(self.path).unlink()
 
     def remove(self) -> None:
         """Delete it."""
-        for path in (self.path, _base_path(self.path)):
+        for path in (self.path, base_of(self.path)):
             with suppress(OSError):  # then it is reported as left, which does no harm
                 path.unlink()
 
@@ -148,7 +148,12 @@ def left_drafts(project: Project) -> list[Path]:
     except OSError:
         return []
     found = ((project.folder / FOLDER / name, _NAME.fullmatch(name)) for name in names)
-    return [path for path, match in found if match and _base_path(path).name in names and not is_running(int(match[4]))]
+    return [path for path, match in found if match and base_of(path).name in names and not is_running(int(match[4]))]
+
+
+def base_of(path: Path) -> Path:
+    """The file that holds what the draft at `path` began with."""
+    return path.with_suffix(".base")
 
 
 def _make_private(folder: Path) -> None:
@@ -164,14 +169,10 @@ def _make_private(folder: Path) -> None:
 
 def _free_path(folder: Path, stem: str) -> Path:
     path, number = folder / f"{stem}.yaml", 0
-    while os.path.lexists(path) or os.path.lexists(_base_path(path)):
+    while os.path.lexists(path) or os.path.lexists(base_of(path)):
         number += 1
         path = folder / f"{stem}-{number}.yaml"
     return path
-
-
-def _base_path(path: Path) -> Path:
-    return path.with_suffix(".base")
 
 
 def _read(project: Project, path: Path) -> str | None:

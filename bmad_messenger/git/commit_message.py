@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bmad_messenger.comparison import Comparison
-from bmad_messenger.message import Message
-
-_SUMMARIES: Final = ("context_summary", "summary", "message", "question", "issue", "topic")
-"""The payload's fields that tell what a message is about; the first of them that is there counts."""
+from bmad_messenger.message import Message, summary_of
 
 _WIDTH: Final = 60  # characters of a summary
 
@@ -28,7 +25,7 @@ class Handoff:
         message = self.message
         recipients = message.to_agent or message.to_agents
         names = ", ".join(recipients) if isinstance(recipients, tuple) else recipients
-        about = message.route or _summary(message)
+        about = message.route or _shortened(summary_of(message))
         what = f"{message.type}, {about}" if about else message.type
         return _plain(f"{self.event} {message.message_id} {message.from_agent} → {names}: {what}")
 
@@ -67,10 +64,7 @@ def _all(comparison: Comparison) -> Iterator[Handoff]:
     yield from (Handoff("changed", one.after.message) for one in comparison.differences)
 
 
-def _summary(message: Message) -> str:
-    texts = (message.payload.get(key) for key in _SUMMARIES)
-    words = next((text.split() for text in texts if isinstance(text, str) and text.strip()), [])
-    text = " ".join(words)
+def _shortened(text: str) -> str:
     return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 1].rstrip()}…"
 
 

@@ -20,6 +20,7 @@ HOOKS: Final = (*BEFORE_COMMIT, *AFTER_MERGE)
 
 _SHELL: Final = re.compile(r"#!\s*(?:\S*/env\s+(?:-\S+\s+)*)?(?:\S*/)?(?:sh|ash|bash|dash|ksh|mksh|zsh)(?:\s|\Z)")
 _NEW: Final = "#!/bin/sh\n"
+_UNCHECKED: Final = "; `git commit --no-verify` commits without its check"
 _CALL: Final = re.compile(r"^ *(.+) git (?:pre-commit|post-merge)\b", re.MULTILINE)
 
 
@@ -112,12 +113,14 @@ def _lines(name: str, program: str, is_top: bool) -> list[str]:
         within = "." if is_top else "':(glob)**/messenger/**'"
         return [
             f"if ! git diff --cached --quiet -- {within}; then",
-            f"  {program} git pre-commit </dev/null || exit 1",
+            f"  {program} git pre-commit </dev/null || {{",
+            f"    {shell.or_told(program, _UNCHECKED)}",
+            "    exit 1",
+            "  }",
             "fi",
         ]
-    if name == "post-merge":
-        return [f"{program} git post-merge </dev/null || :"]
-    return ['if [ "$1" = rebase ]; then', f"  {program} git post-merge </dev/null || :", "fi"]
+    settles = f"{program} git post-merge </dev/null || {shell.or_told(program)}"
+    return [settles] if name == "post-merge" else ['if [ "$1" = rebase ]; then', f"  {settles}", "fi"]
 
 
 def _folder(repository: Repository) -> Path:
@@ -130,7 +133,7 @@ def _program(repository: Repository, path: Path) -> str:
     common = Path(os.path.realpath(root / repository.text("rev-parse", "--git-common-dir")))
     place = Path(os.path.realpath(path))
     is_shared = place.is_relative_to(root) and not place.is_relative_to(common)
-    return "bmad-messenger" if is_shared else shell.program()
+    return shell.program(by_name=is_shared)
 
 
 def _require_own_folder(repository: Repository) -> None:

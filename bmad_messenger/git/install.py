@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from bmad_messenger.config import Project
+from bmad_messenger.conflict import SHORTEST
 from bmad_messenger.errors import GitError, InvalidError, Problem
 from bmad_messenger.files import refusals
 from bmad_messenger.git import hooks, shell
@@ -19,10 +20,18 @@ DRIVER: Final = "bmad-messenger"
 """What the attributes call the drivers."""
 
 _ATTRIBUTES_NAME: Final = ".gitattributes"
+_MARKER_SIZE: Final = "conflict-marker-size"
 # A file of the archive is read as it is: git starts the diff driver once a file, which takes minutes for thousands.
-_ATTRIBUTES: Final = (f"message-queue.yaml merge={DRIVER} diff={DRIVER}", f"archive/**/*.yaml merge={DRIVER}")
+# This file is nearer than the user's, so git marks the conflicts of all that is below it with markers of this size.
+_ATTRIBUTES: Final = (
+    f"* {_MARKER_SIZE}={SHORTEST}",
+    f"message-queue.yaml merge={DRIVER} diff={DRIVER}",
+    f"archive/**/*.yaml merge={DRIVER}",
+)
 _QUEUE: Final = "message-queue.yaml"
 _RECORD: Final = "archive/2025-01/MSG-20250115-a1b2.yaml"
+_RECORD_HAS: Final = {"merge": DRIVER, _MARKER_SIZE: f"{SHORTEST}"}
+_QUEUE_HAS: Final = {**_RECORD_HAS, "diff": DRIVER}
 _MERGE: Final = f"merge.{DRIVER}.driver"
 _BASE: Final = f"merge.{DRIVER}-base.driver"
 _TEXT: Final = f"diff.{DRIVER}.textconv"
@@ -85,8 +94,12 @@ def uninstall(project: Project) -> list[str]:
     others = _other_users(repository, path)
     if others:
         return [*done, f"left drivers and hooks in place, since {', '.join(others)} needs them"]
-    done += [f"unset {key}" for key in _KEYS if _unset(repository, key)]
-    return [*done, *filter(None, map(hooks.write, planned))]
+    shared = [f"unset {key}" for key in _KEYS if _unset(repository, key)]
+    shared += filter(None, map(hooks.write, planned))
+    if shared and (trees := _other_work_trees(repository)):
+        cure = "`bmad-messenger git install` there brings them back"
+        shared.append(f"the drivers and hooks were those of {', '.join(trees)} too: {cure}")
+    return [*done, *shared]
 
 
 def missing(project: Project, *, pre_commit: bool = False, post_merge: bool = False) -> list[Problem]:
@@ -155,12 +168,13 @@ def _configure(repository: Repository, *arguments: str) -> None:
 
 def _missing_attributes(repository: Repository, project: Project) -> Iterator[Problem]:
     name = project.name(project.folder / _ATTRIBUTES_NAME)
-    has_block = block_in(_attributes(project) or "") is not None
-    for what, sample, kinds in (("the queue", _QUEUE, ("merge", "diff")), ("the archive", _RECORD, ("merge",))):
+    is_whole = (block_in(_attributes(project) or "") or "").splitlines() == [*_ATTRIBUTES]
+    for what, sample, wanted in (("the queue", _QUEUE, _QUEUE_HAS), ("the archive", _RECORD, _RECORD_HAS)):
         path = repository.name(project.folder / sample)
-        if {*repository.run("check-attr", "-z", *kinds, "--", path).names[2::3]} == {DRIVER}:
+        told = repository.run("check-attr", "-z", *wanted, "--", path).names
+        if dict(zip(told[1::3], told[2::3], strict=True)) == wanted:
             continue
-        if has_block:
+        if is_whole:
             yield Problem(f"other attributes stand above those of {name} for {what}", f"see `git check-attr -a {path}`")
         else:
             yield Problem(f"{name} does not say how git merges {what}", _CURE)
@@ -173,6 +187,19 @@ def _missing_drivers(repository: Repository) -> Iterator[Problem]:
             yield Problem(f"this clone has no {what} driver: {key} is not set", _CURE)
         elif not works(command):
             yield Problem(f"the {what} driver does not run: {key} leads nowhere", _CURE)
+
+
+def _other_work_trees(repository: Repository) -> list[str]:
+    """The repository's other work trees, which have its config and its hooks in common with this one."""
+    entries = (entry.splitlines() for entry in repository.text("worktree", "list", "--porcelain").split("\n\n"))
+    own = os.path.realpath(repository.root)
+    trees = [
+        path
+        for path, *facts in entries
+        if "bare" not in facts and not any(fact.startswith("prunable") for fact in facts)
+    ]
+    paths = [path.removeprefix("worktree ") for path in trees]
+    return [path for path in paths if os.path.realpath(path) != own]
 
 
 def _other_users(repository: Repository, own: Path) -> list[str]:

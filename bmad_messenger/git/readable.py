@@ -8,11 +8,9 @@ from typing import Any, Final
 
 from bmad_messenger.errors import MessengerError
 from bmad_messenger.findings import visible
+from bmad_messenger.message import summary_in
 from bmad_messenger.queue.text import LIST, QueueText, scan
 from bmad_messenger.yaml.parse import parse
-
-_TELLING: Final = ("context_summary", "question", "message", "topic", "issue", "artifact_path")
-"""The keys of a payload that say most about it, the best first."""
 
 _DIGEST: Final = 7  # characters, as git shortens its own
 
@@ -66,10 +64,9 @@ def _line(message: Any, text: str) -> str:
 
 
 def _summary(payload: Any) -> list[str]:
-    """The words of a payload that say most, in quotes."""
-    values = payload if isinstance(payload, Mapping) else {}
-    texts = (values[key] for key in (*_TELLING, *values) if isinstance(values.get(key), str))
-    return [f'"{visible(text)}"' for text in texts][:1]
+    """What a payload is about, in quotes."""
+    text = summary_in(payload) if isinstance(payload, Mapping) else ""
+    return [f'"{visible(text)}"'] if text else []
 
 
 def _word(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,10 +11,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from bmad_messenger.errors import GitError, NotFoundError
+from bmad_messenger.errors import GitError, MessengerError, NotFoundError, NotPermittedError
 
 _FOREIGN: Final = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_LITERAL_PATHSPECS")
 """What git sets for the hooks it runs, and what would lead a git started elsewhere to the wrong place."""
+
+_NONE: Final = re.compile(r"\Afatal: not a git repository \(or any ")
+_TRUST: Final = re.compile(r"git config --global --add safe\.directory .+")
 
 
 class Answer(NamedTuple):
@@ -46,12 +50,14 @@ class Repository:
 
         Raises:
             NotFoundError: where there is no git, or no repository around the folder.
+            NotPermittedError: where git does not trust the repository, as it is another user's.
+            GitError: where git refuses it for something else.
         """
         if not folder.is_dir():
             raise NotFoundError(f"there is no folder {folder}", hint="`bmad-messenger init` makes it")
         found = _run(folder, ("rev-parse", "--show-toplevel"))
         if found.code:
-            raise NotFoundError("this project is in no git repository", hint="run `git init` first")
+            raise _refusal(found.errors)
         return cls(Path(found.text))
 
     @cached_property
@@ -81,6 +87,20 @@ class Repository:
     def text(self, *arguments: str) -> str:
         """What git prints, as a text; raises what `run` does."""
         return self.run(*arguments).text
+
+
+def _refusal(errors: str) -> MessengerError:
+    """Why git finds no work tree, by its own words."""
+    if _NONE.search(errors):
+        return NotFoundError("this project is in no git repository", hint="run `git init` first")
+    if "must be run in a work tree" in errors:
+        return NotFoundError("this git repository has no work tree", hint="run this in a clone of it")
+    trust = _TRUST.search(errors)
+    if trust is None:
+        return GitError.of_git(("rev-parse",), errors)
+    reason = errors.partition("\n")[0].removeprefix("fatal: ")
+    hint = f"if you trust all that it holds, its config and its hooks too, run `{trust[0]}`"
+    return NotPermittedError(f"git does not open this repository: {reason}", hint=hint)
 
 
 def _run(

@@ -15,13 +15,33 @@ from bmad_messenger.errors import StorageError
 from bmad_messenger.git.drivers import LEFT_MARKED
 
 _PATIENCE: Final = 30  # seconds for a trial
-_GONE: Final = "bmad-messenger does not run, see `bmad-messenger git install --check`; merged by lines:"
-_BY_LINES: Final = "git merge-file --diff3 -L ours -L base -L theirs --marker-size=%L %A %O %B"
+_NAME: Final = "bmad-messenger"
+_MOVED: Final = (
+    "bmad-messenger is not where it was: run `bmad-messenger git install` again, or with --uninstall to do without"
+)
+_UNKNOWN: Final = "bmad-messenger is not on the path: install it, or take its block out of this hook"
+_GONE: Final = f"{_MOVED}; merged by lines:"
+_FAILED: Final = "bmad-messenger failed; merged by lines:"
+_BY_LINES: Final = "git merge-file --diff3 -L ours -L base -L theirs %A %O %B"
 
 
-def program() -> str:
-    """This program as a shell command: by its own Python, which looks for no modules in the folder it runs in."""
-    return shlex.join([_python(), "-P", "-m", "bmad_messenger"])
+def program(*, by_name: bool = False) -> str:
+    """This program as a shell command: by its own Python, which looks for no modules in the folder it runs in.
+
+    `by_name` is for a file that other people get, who have the program elsewhere.
+    """
+    return _NAME if by_name else shlex.join([_python(), "-P", "-m", "bmad_messenger"])
+
+
+def or_told(command: str, more: str = "") -> str:
+    """A shell command that says on one line what to do where `command`, this program, has failed for it is gone.
+
+    Args:
+        command: as `program` gives it.
+        more: what else can be done.
+    """
+    says = f"{_UNKNOWN if command == _NAME else _MOVED}{more}"
+    return f"{command} --version >/dev/null 2>&1 || echo {shlex.quote(says)} >&2"
 
 
 def merge_command() -> str:
@@ -33,7 +53,8 @@ def merge_command() -> str:
     return (
         f"{_drivers('merge')} %O %A %B %L %P %S %X %Y; "
         f"case $? in 0) exit 0;; {LEFT_MARKED}) exit 1;; esac; "
-        f"echo {shlex.quote(_GONE)} %P >&2; "
+        f"{program()} --version >/dev/null 2>&1 && echo {shlex.quote(_FAILED)} %P >&2 "
+        f"|| echo {shlex.quote(_GONE)} %P >&2; "
         f"{_BY_LINES} || test $? -lt 128 || cat %B >>%A; exit 1"
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from bmad_messenger.conflict import MARKER
+from bmad_messenger.conflict import MARKER_WITHIN
 from bmad_messenger.errors import DamagedError, InvalidError
 from bmad_messenger.message import ID_PATTERN
 from bmad_messenger.queue.head import read_head
@@ -21,8 +21,8 @@ LIST: Final = re.compile(
 """The line of the list; its group is what stands behind the colon."""
 _AFTER_DASH: Final = ("", " ", "\n", "\r", "\t")
 _EMPTY: Final = ("", "[]", "[ ]", "null", "~")
-_NEXT_KEY: Final = re.compile(rf"\n(?!{MARKER})[^\s#]")
-_NEXT_KEY_AT_ZERO: Final = re.compile(rf"\n(?!{MARKER})(?:[^\s#-]|-[^\s])")
+_NEXT_KEY: Final = re.compile(rf"\n(?!{MARKER_WITHIN})[^\s#]")
+_NEXT_KEY_AT_ZERO: Final = re.compile(rf"\n(?!{MARKER_WITHIN})(?:[^\s#-]|-[^\s])")
 _SAYS_NOTHING: Final = re.compile(r"[ \t\r]*(?:#.*)?|---[ \t\r]*(?:[ \t]#.*)?|%.*")
 _KEEPS_BLANKS: Final = re.compile(r"[|>](?:\d?\+|\+\d)")
 _BLANK_LINES: Final = re.compile(r"(?:[ \t]*\r?\n)*")

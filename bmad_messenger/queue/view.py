@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, Final
 
-from bmad_messenger.conflict import MARKER, Conflict, conflicts_in, refusal
+from bmad_messenger.conflict import MARKER_WITHIN, Conflict, conflicts_in, refusal
 from bmad_messenger.errors import DamagedError, InvalidError, Problem
 from bmad_messenger.message import Message, Status
 from bmad_messenger.queue.text import LIST, QueueText, scan, unclear, with_open_list
@@ -18,7 +18,7 @@ from bmad_messenger.yaml.parse import ODD_BREAK, Document, parse_located
 Check = Callable[[Document, str | None], tuple[Problem, ...]]
 """Judges one message of the queue, given as a list of one: what is wrong with it, and where."""
 
-_MARKER: Final = re.compile(MARKER)
+_MARKER: Final = re.compile(MARKER_WITHIN)
 _CLOSED: Final = tuple(status.value for status in Status if status.is_closed)
 ADOPTED: Final = ("message_id", "priority", "created", "status")
 """What a message that is typed in by hand need not have."""

@@ -28,6 +28,26 @@ def test_init_starts_a_project_where_there_is_none(cli: Cli, tmp_path: Path, mon
     assert cli("list").code == 0
 
 
+def test_init_tells_which_folder_it_chose_above_this_one(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "a repository" / "src"
+    (here.parent / ".git").mkdir(parents=True)
+    here.mkdir()
+    monkeypatch.chdir(here)
+
+    first, *made = cli("init").out.splitlines()
+
+    assert first == f"the project is {here.parent}; `--project .` makes one in this folder"
+    assert made[0] == "made _bmad-output/messenger"
+    assert cli("init").out.splitlines() == [first, "Everything is there already."]
+    assert not (here / "_bmad-output").exists()
+    monkeypatch.setenv("BMAD_MESSENGER_PROJECT", str(here.parent))
+    assert cli("init").out == "Everything is there already.\n"
+    assert cli("init", "--project", ".").out.splitlines() == made
+    assert (here / "_bmad-output/messenger/message-queue.yaml").is_file()
+
+
 def test_init_of_a_folder_that_is_not_there_is_an_error(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     assert cli("init", "--project", "nowhere").code == 4
     monkeypatch.setenv("BMAD_MESSENGER_PROJECT", "nowhere")

@@ -30,15 +30,33 @@ def fresh(messenger: Messenger) -> Path:
     ("rule", "what"),
     [("_bmad-output/", "the queue and the archive"), ("*queue.yaml", "the queue"), ("archive/", "the archive")],
 )
-def test_rule_that_hides_our_files_is_found_with_its_line(
-    rule: str, what: str, messenger: Messenger, fresh: Path
+def test_rule_that_hides_our_files_is_found_with_its_line_and_taken_out(
+    rule: str, what: str, messenger: Messenger, fresh: Path, run: Callable[[str], None]
 ) -> None:
-    (fresh / ".gitignore").write_text(f"# ours\n{rule}\n")
+    (fresh / ".gitignore").write_text(f"# ours\n{rule}\n*.pyc\n")
 
     finding = found(messenger, "ignored")
+    run(finding.mend)
 
-    assert (finding.problem.path, finding.problem.line, finding.problem.hint) == (".gitignore", 2, "delete that line")
+    assert (finding.problem.path, finding.problem.line) == (".gitignore", 2)
+    assert finding.mend == "sed -i.old -e 2d -- .gitignore"
+    assert (fresh / ".gitignore").read_text() == "# ours\n*.pyc\n"
+    assert "ignored" not in codes(visit(messenger))
     assert finding.problem.message.startswith(f"git ignores {what} by the rule `{rule}`")
+
+
+def test_several_rules_of_one_file_are_taken_out_at_once(
+    messenger: Messenger, fresh: Path, run: Callable[[str], None]
+) -> None:
+    exclude = fresh / ".git/info/exclude"
+    exclude.write_text("*queue.yaml\n*.pyc\narchive/\n*.log\n")
+
+    finding = found(messenger, "ignored")
+    run(finding.mend)
+
+    assert "the queue by the rule `*queue.yaml` and the archive by the rule `archive/`" in finding.problem.message
+    assert exclude.read_text() == "*.pyc\n*.log\n"
+    assert "ignored" not in codes(visit(messenger))
 
 
 def test_exception_to_a_rule_is_no_finding(messenger: Messenger, fresh: Path) -> None:
@@ -201,3 +219,12 @@ def test_repository_that_git_refuses_is_found(messenger: Messenger, root: Path) 
     (finding,) = visit(messenger).findings
 
     assert finding.problem.message.startswith("`git rev-parse` failed: not a git repository")
+
+
+def test_repository_of_another_user_is_found(messenger: Messenger, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+
+    (finding,) = visit(messenger).findings
+
+    assert "detected dubious ownership" in finding.problem.message
+    assert "git config --global --add safe.directory" in finding.problem.hint

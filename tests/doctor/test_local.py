@@ -1,14 +1,12 @@
-"""What is wrong with one machine: its lock, its clock, its permissions, its disk, what dead processes left on it."""
+"""What is wrong with one machine: its clock, its permissions, its disk, what processes and people left on it."""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,77 +16,8 @@ import pytest
 from bmad_messenger import Message, Messenger
 from bmad_messenger import message as messages
 from bmad_messenger.doctor.examination import examine
-from bmad_messenger.queue.file import host_name
+from bmad_messenger.editing import Draft
 from tests.doctor.visiting import codes, found, visit
-
-HOLD = "import fcntl, sys; file = open(sys.argv[1]); fcntl.flock(file, fcntl.LOCK_EX); print(flush=True); input()"
-
-
-@pytest.fixture
-def holder(messenger: Messenger, sent: Message) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that holds the queue's lock."""
-    command = (sys.executable, "-c", HOLD, str(messenger.project.folder / ".queue.lock"))
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        yield process
-        process.kill()
-
-
-def sign(messenger: Messenger, **word: object) -> None:
-    """Leave word who holds the lock, for an hour."""
-    since = messages.format_time(messages.now() - timedelta(hours=1))
-    said = {"pid": os.getpid(), "host": host_name(), "command": "agent send-message", "since": since, **word}
-    (messenger.project.folder / ".queue.lock.holder").write_text(json.dumps(said) + "\n")
-
-
-def test_lock_held_long_is_found_with_its_holder(messenger: Messenger, holder: subprocess.Popen[bytes]) -> None:
-    sign(messenger, pid=holder.pid)
-
-    finding = found(messenger, "locked")
-
-    assert finding.problem.severity == "error"
-    assert finding.problem.message.startswith("the queue's lock is held for 1 hour, since ")
-    assert f"process {holder.pid} (agent send-message) has it" in finding.problem.hint
-    assert finding.mend == f"kill {holder.pid}"
-
-
-def test_lock_just_taken_is_no_finding(messenger: Messenger, holder: subprocess.Popen[bytes]) -> None:
-    sign(messenger, pid=holder.pid, since=messages.format_time(messages.now()))
-
-    assert visit(messenger).findings == ()
-
-
-def test_lock_of_another_machine_is_for_people_there(messenger: Messenger, holder: subprocess.Popen[bytes]) -> None:
-    sign(messenger, host="elsewhere")
-
-    finding = found(messenger, "locked")
-
-    assert (finding.mend, finding.problem.hint.endswith("on elsewhere took it: end it there")) == ("", True)
-
-
-def test_lock_whose_taker_is_gone_is_another_s(messenger: Messenger, holder: subprocess.Popen[bytes]) -> None:
-    dead = subprocess.Popen((sys.executable, "-c", ""))
-    dead.wait()
-    sign(messenger, pid=dead.pid)
-
-    finding = found(messenger, "locked")
-
-    assert "another process that it started still holds it" in finding.problem.hint
-    assert finding.mend == "fuser -v _bmad-output/messenger/.queue.lock"
-
-
-@pytest.mark.parametrize("word", ["", "garbage", '{"pid": 1}'])
-def test_lock_that_nobody_signed_is_found(word: str, messenger: Messenger, holder: subprocess.Popen[bytes]) -> None:
-    (messenger.project.folder / ".queue.lock.holder").write_text(word)
-
-    assert found(messenger, "locked").problem.message == "the queue's lock is held, and nobody says by whom"
-
-
-def test_word_of_a_lock_that_is_free_is_no_finding(messenger: Messenger, sent: Message) -> None:
-    sign(messenger)
-
-    assert visit(messenger).findings == ()
 
 
 def test_files_of_dead_processes_are_found_and_removed(messenger: Messenger, sent: Message) -> None:
@@ -107,6 +36,77 @@ def test_files_of_dead_processes_are_found_and_removed(messenger: Messenger, sen
     assert [path.exists() for path in (*left, ours)] == [False, False, True]
 
 
+@pytest.mark.parametrize(
+    "place", ["", "archive", "archive/2025-01", "archive/2025-01/below", "runs", "runs/a", ".drafts"]
+)
+def test_file_of_a_dead_process_is_found_wherever_one_writes(place: str, messenger: Messenger) -> None:
+    folder = messenger.project.folder / place
+    folder.mkdir(parents=True, exist_ok=True)
+    left, ours = (folder / f".a b.yaml.1.{process}.tmp" for process in (2**22 + 1, os.getpid()))
+    mine = folder / "notes.tmp"
+    for path in (left, ours, mine):
+        path.write_text("half")
+
+    assert found(messenger, "leftover").problem.path == messenger.project.name(left)
+    report = examine(messenger.project, fix=True)
+
+    assert report.fixed == (f"removed the leftover {messenger.project.name(left)}",)
+    assert [path.exists() for path in (left, ours, mine)] == [False, True, True]
+
+
+def test_folder_that_the_drafts_are_led_to_is_not_cleared(messenger: Messenger, tmp_path: Path) -> None:
+    other = tmp_path / "somebody else's"
+    other.mkdir()
+    (other / f".a.yaml.1.{2**22 + 1}.tmp").touch()
+    (messenger.project.folder / ".drafts").symlink_to(other)
+
+    assert codes(visit(messenger)) == []
+
+
+@pytest.fixture
+def draft(messenger: Messenger, sent: Message, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What an edit left that died."""
+    with monkeypatch.context() as dead:
+        dead.setattr(os, "getpid", lambda: 2**22 + 1)
+        draft = Draft.new(messenger.project, messenger.project.queue.read_text(), None)
+    draft.write(draft.base.replace("news", "old news"))
+    return draft.path
+
+
+def test_draft_of_an_edit_is_found_and_gone_on_with(
+    messenger: Messenger, draft: Path, run: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDITOR", "true")
+
+    finding = found(messenger, "draft")
+    run(finding.mend)
+
+    name = messenger.project.name(draft)
+    assert (finding.problem.severity, finding.problem.path) == ("warning", name)
+    assert finding.mend == f"bmad-messenger edit --draft {name}"
+    assert [message.payload["message"] for message in messenger.list()] == ["old news"]
+    assert codes(visit(messenger)) == []
+
+
+def test_draft_is_kept_by_the_fix_and_thrown_away_by_the_hint(
+    messenger: Messenger, draft: Path, run: Callable[[str], None]
+) -> None:
+    report = examine(messenger.project, fix=True)
+    assert (codes(report), draft.is_file()) == (["draft"], True)
+
+    (finding,) = report.findings
+    run(finding.problem.hint.split("`")[1])
+
+    assert codes(visit(messenger)) == []
+    assert not draft.exists()
+
+
+def test_draft_that_somebody_is_at_is_no_finding(messenger: Messenger, sent: Message) -> None:
+    Draft.new(messenger.project, messenger.project.queue.read_text(), None)
+
+    assert codes(visit(messenger)) == []
+
+
 def test_message_from_the_future_is_found(messenger: Messenger, monkeypatch: pytest.MonkeyPatch) -> None:
     ahead = messages.now() + timedelta(days=2, hours=1)
     with monkeypatch.context() as clock:
@@ -119,6 +119,48 @@ def test_message_from_the_future_is_found(messenger: Messenger, monkeypatch: pyt
     assert f"{sent.message_id} says {messages.format_time(ahead)}, 2 days from now" in finding.problem.message
 
 
+def test_time_of_an_open_message_is_corrected_as_the_doctor_says(
+    messenger: Messenger, sent: Message, run: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue, now = messenger.project.queue, messages.format_time(sent.created)
+    queue.write_text(queue.read_text().replace(f'created: "{now}"', 'created: "2999-01-01T00:00:00Z"'))
+    monkeypatch.setenv("EDITOR", f"sed -i 's/2999-01-01T00:00:00Z/{now}/'")
+
+    told = found(messenger, "clock").problem.hint.split("`")
+    run(next(part for part in told if part.startswith("bmad-messenger ")))
+
+    assert codes(visit(messenger)) == []
+
+
+def test_time_of_a_closed_message_is_nobody_s_to_correct(
+    messenger: Messenger, sent: Message, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as clock:
+        clock.setattr(messages, "now", lambda: sent.created + timedelta(days=2))
+        messenger.close(sent.message_id)
+
+    assert "bmad-messenger" not in found(messenger, "clock").problem.hint
+
+
+@pytest.mark.parametrize(
+    ("program", "platform", "mend"),
+    [
+        ("timedatectl", "linux", "sudo timedatectl set-ntp true"),
+        ("", "darwin", "sudo sntp -sS time.apple.com"),
+        ("", "linux", "date -u"),
+    ],
+)
+def test_clock_is_set_by_what_the_system_has(
+    program: str, platform: str, mend: str, messenger: Messenger, sent: Message, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = messenger.project.queue
+    queue.write_text(queue.read_text().replace(messages.format_time(sent.created), "2999-01-01T00:00:00Z"))
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}" if name == program else None)
+    monkeypatch.setattr(sys, "platform", platform)
+
+    assert found(messenger, "clock").mend == mend
+
+
 def test_message_may_expire_in_the_future(messenger: Messenger) -> None:
     messenger.send(type="notify", from_agent="pm", to_agent="dev", payload={"message": "news"}, expires="2d")
 
@@ -126,13 +168,22 @@ def test_message_may_expire_in_the_future(messenger: Messenger) -> None:
 
 
 @pytest.mark.parametrize("ahead", [3_600.0, 1e11])
-def test_file_from_the_future_is_found(ahead: float, messenger: Messenger, sent: Message) -> None:
+def test_file_from_the_future_is_found(
+    ahead: float,
+    messenger: Messenger,
+    sent: Message,
+    run: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: None)
     future = time.time() + ahead
     os.utime(messenger.project.folder / ".queue.journal", (future, future))
 
     finding = found(messenger, "clock")
 
     assert finding.problem.path == "_bmad-output/messenger/.queue.journal"
+    run(finding.mend)
+    assert codes(visit(messenger)) == []
 
 
 def test_clock_a_minute_off_is_no_finding(messenger: Messenger, sent: Message) -> None:

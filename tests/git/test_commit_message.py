@@ -49,6 +49,7 @@ def test_a_line_tells_who_hands_what_to_whom() -> None:
         ({"payload": {"context_summary": "The PRD\n is  complete"}}, "architect: handoff, The PRD is complete"),
         ({"payload": {"question": "x" * 80}}, f"architect: handoff, {'x' * 59}…"),
         ({"payload": {"summary": 7}}, "architect: handoff"),
+        ({"payload": {"artifact_path": "docs/prd.md"}}, "architect: handoff, docs/prd.md"),
         ({"to_agent": None, "to_agents": ("dev", "tea")}, "pm → dev, tea: handoff"),
         ({"to_agent": None, "to_agents": "all"}, "pm → all: handoff"),
         ({"payload": {"summary": "a\x1b[31m\u202eb"}}, "handoff, a[31mb"),

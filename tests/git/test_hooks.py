@@ -207,7 +207,22 @@ class TestBeforeCommit:
         code, output = commit(checked, "-a")
 
         assert code != 0
-        assert "/no/such/python: not found" in output
+        (said,) = (line for line in output.splitlines() if line.startswith("bmad-messenger "))
+        assert said.startswith("bmad-messenger is not where it was: run `bmad-messenger git install` again, or with")
+        assert said.endswith("; `git commit --no-verify` commits without its check")
+
+    def test_program_that_refuses_is_not_said_to_be_gone(self, checked: Path) -> None:
+        (checked / QUEUE).write_text(INVALID)
+
+        assert "not where it was" not in commit(checked, "-a")[1]
+
+    def test_program_that_was_gone_is_found_again_by_the_install(self, checked: Path) -> None:
+        hook = checked / ".git/hooks/pre-commit"
+        hook.write_text(hook.read_text().replace(sys.executable, "/no/such/python"))
+        install(Project(checked))
+        (checked / QUEUE).write_text(VALID)
+
+        assert commit(checked, "-a")[0] == 0
 
 
 class TestAfterMerge:
@@ -293,7 +308,9 @@ class TestAfterMerge:
         hook = settled / ".git/hooks/post-merge"
         hook.write_text(hook.read_text().replace(sys.executable, "/no/such/python"))
 
-        git(settled, "pull", "--quiet", "--ff-only", "teammate", "main")
+        code, output = told(settled, "pull", "--quiet", "--ff-only", "teammate", "main")
+        assert code == 0
+        assert "\nbmad-messenger is not where it was: run `bmad-messenger git install` again" in output
 
     def test_each_project_of_a_repository_is_settled(self, settled: Path, teammate: Path) -> None:
         other = teammate / "an other"

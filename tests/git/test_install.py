@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -49,6 +50,30 @@ def test_other_files_are_merged_as_before(project: Project, path: str) -> None:
     install(project)
 
     assert attributes_of(project.root, path) == {"merge: unspecified", "diff: unspecified"}
+
+
+@pytest.mark.parametrize("where", [".gitattributes", "_bmad-output/.gitattributes", "the user's own"])
+@pytest.mark.parametrize("path", [QUEUE, RECORD, "_bmad-output/messenger/config.yaml"])
+def test_size_of_the_markers_is_git_s_own_whatever_the_user_has_set(
+    project: Project, tmp_path: Path, where: str, path: str
+) -> None:
+    install(project)
+    file = tmp_path / "attributes" if where == "the user's own" else project.root / where
+    file.write_text("* conflict-marker-size=32\n")
+    git(project.root, "config", "core.attributesFile", str(tmp_path / "attributes"))
+
+    assert git(project.root, "check-attr", "conflict-marker-size", "--", path).split()[-1] == "7"
+    assert missing(project) == []
+
+
+def test_block_of_another_version_is_missed_and_renewed(project: Project) -> None:
+    install(project)
+    path = project.root / ATTRIBUTES
+    path.write_text(path.read_text().replace("* conflict-marker-size=7\n", ""))
+
+    assert {problem.hint for problem in missing(project)} == {"run `bmad-messenger git install`"}
+    install(project)
+    assert missing(project) == []
 
 
 def test_what_was_done_is_told(project: Project) -> None:
@@ -267,6 +292,25 @@ class TestPlaces:
 
         assert (project.root / ".git/hooks/pre-commit").exists()
         assert missing(Project(linked), pre_commit=True) == []
+
+    def test_uninstall_tells_which_other_work_trees_lose_it(self, project: Project, tmp_path: Path) -> None:
+        install(project, pre_commit=True)
+        linked, gone = tmp_path / "linked tree", tmp_path / "gone"
+        for tree in (linked, gone):
+            git(project.root, "worktree", "add", "--quiet", "--detach", str(tree))
+        shutil.rmtree(gone)
+
+        done = uninstall(project)
+        cure = "`bmad-messenger git install` there brings them back"
+        assert done[-1] == f"the drivers and hooks were those of {linked} too: {cure}"
+        assert uninstall(project) == []
+
+    def test_uninstall_in_a_linked_work_tree_tells_of_the_first(self, project: Project, tmp_path: Path) -> None:
+        install(project)
+        linked = tmp_path / "linked tree"
+        git(project.root, "worktree", "add", "--quiet", "--detach", str(linked))
+
+        assert f"those of {project.root} too" in uninstall(Project(linked))[-1]
 
     def test_submodule(self, project: Project, tmp_path: Path) -> None:
         above = tmp_path / "above"

@@ -232,6 +232,17 @@ class TestEveryWay:
             assert kept.payload == message.payload
         assert "add it to git" in outcome.output
 
+    @pytest.mark.parametrize("size", [3, 12, 100])
+    def test_conflict_is_found_whatever_size_of_markers_the_user_insists_on(self, shared: Path, size: int) -> None:
+        """What stands in this file counts more than ours."""
+        (shared / ".git/info/attributes").write_text(f"* conflict-marker-size={size}\n")
+        outcome = combine(shared, edit("What?", "Why?", count=1), edit("What?", "How?", count=1))
+
+        assert outcome.code != 0
+        messenger = Messenger.open(shared)
+        assert [message.message_id for message in messenger.list()] == [B]
+        assert {problem.code for problem in messenger.validate()} == {"conflict"}
+
 
 class TestRules:
     """The rules one by one, by `git merge`."""

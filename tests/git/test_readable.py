@@ -55,7 +55,7 @@ def test_queue_is_a_line_a_message_below_what_stands_above_them() -> None:
         "# what the agents hand over",
         "messages:",
         'MSG-20250115-a1b2  2025-01-15T10:30:00Z  pm → architect  handoff  high  pending  prd-complete  "PRD complete"',
-        '-  -  architect → dev, tea  notify  -  -  "Using PostgreSQL\\u000awith Prisma"',
+        '-  -  architect → dev, tea  notify  -  -  "Using PostgreSQL with Prisma"',
     ]
 
 
@@ -63,6 +63,22 @@ def test_file_of_the_archive_is_one_line() -> None:
     assert shown(RECORD) == [
         'MSG-20250115-c3d4  2025-01-15T10:30:00Z  dev → architect  clarify  high  done  "JWT or session cookies?"'
     ]
+
+
+@pytest.mark.parametrize(
+    ("payload", "about"),
+    [
+        ('{summary: "Done", message: "More"}', '  "Done"'),
+        ('{issue: "Slow", context_summary: " "}', '  "Slow"'),
+        ("{count: 3, parts: [{name: first}, second]}", '  "first"'),
+        ("{count: 3}", ""),
+        ("3", ""),
+    ],
+)
+def test_message_is_about_what_every_command_says_it_is(payload: str, about: str) -> None:
+    (line,) = shown(RECORD.partition("payload:")[0] + f"payload: {payload}\n")
+
+    assert line.partition("  done")[2] == about
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bmad_messenger.errors import GitError, NotFoundError
+from bmad_messenger.errors import GitError, NotFoundError, NotPermittedError
 from bmad_messenger.git.repository import Repository
 from tests.git.real_git import git
 
@@ -22,6 +22,30 @@ def test_a_folder_outside_of_git_is_an_error(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
 
     with pytest.raises(NotFoundError, match="no git repository"):
+        Repository.around(tmp_path)
+
+
+def test_a_repository_of_another_user_is_told_as_git_tells_it(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+
+    with pytest.raises(NotPermittedError, match="detected dubious ownership in repository at") as caught:
+        Repository.around(repository)
+    assert f"`git config --global --add safe.directory {repository}`" in caught.value.problem.hint
+
+
+def test_a_repository_that_leads_nowhere_is_told_as_git_tells_it(tmp_path: Path) -> None:
+    (tmp_path / ".git").write_text("gitdir: gone\n")
+
+    with pytest.raises(GitError, match=f"not a git repository: {tmp_path}/gone"):
+        Repository.around(tmp_path)
+
+
+def test_a_repository_without_a_work_tree_is_no_place_for_a_project(tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet", "--bare")
+
+    with pytest.raises(NotFoundError, match="no work tree"):
         Repository.around(tmp_path)
 
 
