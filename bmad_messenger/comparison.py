@@ -12,7 +12,7 @@ from bmad_messenger.errors import Problem
 from bmad_messenger.message import Message, Status
 from bmad_messenger.yaml.parse import parse_located
 
-_PROGRESS: Final = ("status", "read_by", "claimed_by", "claimed_until", "closed", "note")
+PROGRESS: Final = ("status", "read_by", "claimed_by", "claimed_until", "closed", "note")
 """The keys that a message's way through the queue changes; every other is what its sender wrote."""
 
 _STAGES: Final = {Status.PENDING: 0, Status.READ: 1}
@@ -108,7 +108,7 @@ class Difference:
     @property
     def written(self) -> tuple[FieldChange, ...]:
         """The fields that differ beside those of the message's way through the queue."""
-        return tuple(change for change in self.fields if change.path[0] not in _PROGRESS)
+        return tuple(change for change in self.fields if change.path[0] not in PROGRESS)
 
     @property
     def unread_again(self) -> tuple[str, ...]:
@@ -183,11 +183,11 @@ def compare(before: Version, after: Version) -> Comparison:
     """
     new = _by_age(record for one, record in after.records.items() if not before.holds(one))
     pairs = [(before.records[one], record) for one, record in after.records.items() if one in before.records]
-    left_queue = [(old, now) for old, now in pairs if old.in_queue and not now.in_queue and now.is_open]
+    left_queue = [(old, now) for old, now in pairs if is_only_archived(old, now)]
     differences = [
         Difference(old, now, fields)
         for old, now in pairs
-        if _are_comparable(old, now, before) and (fields := tuple(_changes((), old.mapping, now.mapping)))
+        if _are_comparable(old, now, before) and (fields := changes(old, now))
     ]
     deleted = [
         *(Deletion(old, None) for one, old in before.records.items() if not after.holds(one) and _is_told(old, after)),
@@ -207,16 +207,24 @@ def compare(before: Version, after: Version) -> Comparison:
     )
 
 
+def changes(old: Record, now: Record) -> tuple[FieldChange, ...]:
+    """Each field in which two records of a message differ."""
+    return tuple(_changes((), old.mapping, now.mapping))
+
+
+def is_only_archived(old: Record, now: Record) -> bool:
+    """Whether an open message is gone from the queue, so that the archive alone has it, as it was sent."""
+    return old.in_queue and not now.in_queue and now.is_open
+
+
 def _is_told(old: Record, after: Version) -> bool:
     """Whether the later state tells that this message is gone: a queue that can't be read may hold it."""
     return not old.in_queue or after.is_clear
 
 
 def _are_comparable(old: Record, now: Record, before: Version) -> bool:
-    """Whether both states know where the message stands: the archive alone has an open one as it was sent."""
-    if old.in_queue and not now.in_queue and now.is_open:
-        return False
-    return old.in_queue or not now.in_queue or before.is_clear
+    """Whether both states know where the message stands."""
+    return not is_only_archived(old, now) and (old.in_queue or not now.in_queue or before.is_clear)
 
 
 def _changes(path: tuple[str, ...], old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[FieldChange]:

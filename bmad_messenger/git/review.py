@@ -14,6 +14,7 @@ from bmad_messenger.git.commit_range import CommitRange, commit_range
 from bmad_messenger.git.judging import judge
 from bmad_messenger.git.repository import Repository
 from bmad_messenger.git.review_findings import findings
+from bmad_messenger.git.review_within import findings_within
 from bmad_messenger.git.versions import Tree, read_blobs, read_tree, versions_of
 from bmad_messenger.history.entry import Entry
 from bmad_messenger.message import Message
@@ -80,7 +81,11 @@ def review(repository: Repository, project: Project, range: str | None = None) -
     before, after = versions_of(repository, old, new)
     comparison = compare(before, after)
     judgement = judge(repository, old, new, [record.message for record in comparison.new])
-    found = (*judgement.problems, *findings(comparison, before, after, commits.base[:_SHORT]))
+    found = (
+        *judgement.problems,
+        *findings(comparison, before, after, commits.base[:_SHORT]),
+        *findings_within(repository, project, commits, old, new, comparison),
+    )
     return Review(
         commits,
         comparison,

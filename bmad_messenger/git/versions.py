@@ -69,6 +69,21 @@ class Tree:
         name = f"{self.folder}/archive"
         return Archive(Path(name), name)
 
+    def changed(self, files: Mapping[str, Blob | None]) -> Tree:
+        """This tree with these files in place of its own, by path below the folder; None stands for no file."""
+        queue, archive, others = self.queue, dict(self.archive), dict(self.others)
+        for path, blob in files.items():
+            own = _ARCHIVED.fullmatch(path)
+            if path == _QUEUE:
+                queue = blob
+                continue
+            files_of_kind, name = (archive, own[3]) if own else (others, path)
+            if blob is None:
+                files_of_kind.pop(name, None)
+            else:
+                files_of_kind[name] = blob
+        return replace(self, queue=queue, archive=archive, others=others)
+
 
 def read_versions(repository: Repository, project: Project, before: str | None, after: str) -> tuple[Version, Version]:
     """The messages of two trees; a file of the archive that is the same in both is read only where it matters.
@@ -91,10 +106,10 @@ def versions_of(repository: Repository, old: Tree, new: Tree) -> tuple[Version, 
     """What `read_versions` gives, of trees whose files are known."""
     same = frozenset(one for one, blob in new.archive.items() if old.archive.get(one) == blob)
     texts = read_blobs(repository, (*_wanted(old, same), *_wanted(new, same)))
-    first = _read_queue(old, texts)
-    second = first if new.queue == old.queue else _read_queue(new, texts)
+    first = read_queue(old, texts)
+    second = first if new.queue == old.queue else read_queue(new, texts)
     texts |= read_blobs(repository, [new.archive[one] for one in same & {*first.records, *second.records}])
-    return _version(old, first, texts), _version(new, second, texts)
+    return version_of(old, first, texts), version_of(new, second, texts)
 
 
 def read_tree(repository: Repository, project: Project, name: str | None) -> Tree:
@@ -146,15 +161,15 @@ def _wanted(tree: Tree, same: frozenset[str]) -> Iterator[Blob]:
     yield from (blob for one, blob in tree.archive.items() if one not in same)
 
 
-def _read_queue(tree: Tree, texts: Mapping[str, bytes]) -> Version:
-    """What the queue alone has."""
+def read_queue(tree: Tree, texts: Mapping[str, bytes]) -> Version:
+    """What the queue alone has; its text is among `texts`."""
     path = tree.queue_path
     if tree.queue is None:
         return Version()
     text = ""
     try:
-        text = _text(tree.queue, path, texts)
-        view = checked_view(text, path, _check)
+        text = text_of(tree.queue, path, texts)
+        view = checked_view(text, path, check_item)
     except MessengerError as error:
         unreadable = frozenset(own[1] for own in OWN_ID.finditer(text))
         return Version(unreadable=unreadable, queue=path, is_clear=False, problems=(error.problem,))
@@ -167,7 +182,7 @@ def _read_queue(tree: Tree, texts: Mapping[str, bytes]) -> Version:
     )
 
 
-def _version(tree: Tree, queue: Version, texts: Mapping[str, bytes]) -> Version:
+def version_of(tree: Tree, queue: Version, texts: Mapping[str, bytes]) -> Version:
     """What queue and archive have together; the files of the archive that are not among `texts` stay unread."""
     archive = tree.files_of_archive
     records = dict(queue.records)
@@ -178,7 +193,7 @@ def _version(tree: Tree, queue: Version, texts: Mapping[str, bytes]) -> Version:
             continue
         path, queued = archive.name_of(message_id), queue.records.get(message_id)
         try:
-            text = _text(blob, path, texts)
+            text = text_of(blob, path, texts)
             if queued is not None and _is_twin(text, queued.message):
                 continue
             record = Record(archive.message(message_id, text), path, 1, text, in_queue=False)
@@ -201,14 +216,19 @@ def _version(tree: Tree, queue: Version, texts: Mapping[str, bytes]) -> Version:
     )
 
 
-def _text(blob: Blob, path: str, texts: Mapping[str, bytes]) -> str:
+def text_of(blob: Blob, path: str, texts: Mapping[str, bytes]) -> str:
+    """The text of a file whose content is among `texts`; `path` names it in errors.
+
+    Raises:
+        DamagedError: where it is a link, or not UTF-8.
+    """
     if not blob.is_file:
         hint = "put the file itself there: where a link leads is not in git"
         raise _LinkError("this is a link, not a file", hint=hint, path=path, line=1)
     return decode(texts[blob.oid], path).removeprefix("\ufeff")
 
 
-def _check(document: Document, path: str | None) -> tuple[Problem, ...]:
+def check_item(document: Document, path: str | None) -> tuple[Problem, ...]:
     """Whether an item of the queue is a message at all; whether it is valid, `validate` tells."""
     mapping = document.value[0]
     message = sound_message({**_HAND_TYPED, **mapping})

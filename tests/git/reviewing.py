@@ -10,6 +10,7 @@ from bmad_messenger import Messenger, Problem
 from bmad_messenger.config import Project
 from bmad_messenger.git.repository import Repository
 from bmad_messenger.git.review import Review, review
+from tests.git.real_git import git
 
 FOLDER = "_bmad-output/messenger"
 QUEUE = f"{FOLDER}/message-queue.yaml"
@@ -40,3 +41,13 @@ def reviewed(folder: Path, commits: str = "HEAD~1..HEAD") -> Review:
 def the_finding(folder: Path, commits: str = "HEAD~1..HEAD") -> Problem:
     (found,) = reviewed(folder, commits).findings
     return found
+
+
+def codes_of(folder: Path, commits: str = "begun..HEAD") -> list[str]:
+    """The codes of the findings, by default since the tag `begun`."""
+    return [one.code for one in reviewed(folder, commits).findings]
+
+
+def commit_name(folder: Path, commit: str = "HEAD") -> str:
+    """A commit's name as a finding has it."""
+    return git(folder, "rev-parse", "--short=10", commit).strip()
