@@ -28,9 +28,10 @@ def review(
 ) -> None:
     """Show what a branch does to the messages, as Markdown.
 
-    It tells which are new, changed and closed between two commits, and what should not have happened. Only what is
-    committed counts. A finding is a message that was edited after it was read, deleted while it was open,
-    or turned back; a closed one that was changed; an invalid one; and a file of the archive that is gone.
+    It tells which are new, changed and closed between two commits, and what should not have happened there, or in
+    the commits between. Only what is committed counts. A finding is a message that was edited after it was read,
+    deleted while it was open, or turned back; a closed one that was changed; an invalid one; and a file of the archive
+    that is gone.
 
     \b
     Example:
