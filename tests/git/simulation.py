@@ -54,6 +54,7 @@ _LOSSES: Final = ("missing", "closed")
 """The codes of what a project at rest must not have."""
 
 _HUNK: Final = re.compile(r"^<{7} [^\n]*\n(.*?)^={7}\r?\n(.*?)^>{7} [^\n]*\n", re.MULTILINE | re.DOTALL)
+_NOT_ADDED: Final = "mark them as resolved using git add"
 _BY_LINES: Final = ("merged by lines", "does not run")
 
 
@@ -363,6 +364,8 @@ class Simulation(AgentsWork):
             answer = self._git(player, "-c", "core.editor=true", doing, "--continue")
             if _IN_THE_WAY in answer.text:
                 self._commit_all(player)
+            elif answer.code and _NOT_ADDED in answer.text:  # what agents did meanwhile
+                self._git(player, "add", "--all", check=True)
             elif answer.code and not self._unmerged(player):
                 skipped = self._git(player, doing, "--skip")
                 if _IN_THE_WAY in skipped.text:
