@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ _UNSET = (
     "GIT_INDEX_FILE",
     "GIT_WORK_TREE",
     "GITHUB_ACTIONS",
+    "PYTHONDONTWRITEBYTECODE",  # programs start as fast as they do for users
     "PY_COLORS",
     "TTY_COMPATIBLE",
 )
@@ -31,6 +33,12 @@ _UNSET = (
 # Started in the background, as `nohup` does, a process ignores Ctrl-C, and so would the programs that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """Spares what thousands of tests are made of the search for garbage, in the suite's process and in its forks."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from hypothesis import settings
 from tests.git.simulation import Simulation
 
 IS_THOROUGH = settings.default.max_examples > 1_000
-SEEDS = range(50 if IS_THOROUGH else 2)
+SEEDS = range(50 if IS_THOROUGH else 1)
 OPERATIONS = 300
 
 
