@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,8 +19,12 @@ if TYPE_CHECKING:
 
 _KEPT: Final = 65_536  # characters of what is printed, from the end
 _DEFAULT_TIMEOUT: Final = 600.0  # seconds
+_SHOWN: Final = 200  # characters of the last line that an error shows
 _CHUNK: Final = 65_536  # bytes
 _GRACE: Final = 0.5  # seconds that output is waited for once the program has ended: its children may hold it open
+_CUT: Final = "…"  # stands where a text was cut off
+
+_is_unwanted: ContextVar[Callable[[], bool]] = ContextVar("is_unwanted", default=lambda: False)
 
 _WATCHDOG: Final = """\
 import os, signal
@@ -28,6 +33,32 @@ if group and not os.read(0, 1):
     os.killpg(int(group), signal.SIGKILL)
 """
 """Kills a process group when its standard input ends without a word: when the process that holds it has died."""
+
+
+class CommandError(InvalidError):
+    """A program that failed, took too long or was stopped.
+
+    Attributes:
+        reason: what went wrong; the message adds the last line that the program printed.
+        outputs: what it left until then: `{"exit_code": ..., "stdout": ..., "stderr": ...}`; it has no exit code where
+            it was killed.
+    """
+
+    def __init__(self, reason: str, outputs: Mapping[str, Any], hint: str) -> None:
+        last = (outputs["stderr"].strip() or outputs["stdout"].strip()).rpartition("\n")[2]
+        told = f": {last[:_SHOWN]}{_CUT if len(last) > _SHOWN else ''}" if last else " and printed nothing"
+        super().__init__(f"{reason}{told}", hint=hint)
+        self.reason, self.outputs = reason, outputs
+
+
+@contextmanager
+def stopped_when(is_unwanted: Callable[[], bool]) -> Iterator[None]:
+    """Within the block, programs are stopped as soon as this is so; it is asked about twice a second."""
+    token = _is_unwanted.set(is_unwanted)
+    try:
+        yield
+    finally:
+        _is_unwanted.reset(token)
 
 
 def run_command(
@@ -50,26 +81,28 @@ def run_command(
         check: whether an exit code other than 0 is an error.
 
     Returns:
-        `{"exit_code": ..., "stdout": ..., "stderr": ...}`, the last 65,536 characters of each.
+        `{"exit_code": ..., "stdout": ..., "stderr": ...}`, the last 65,536 characters of each, after `…` where there
+        were more.
 
     Raises:
         NotPermittedError: where the config does not allow it, or the folder lies outside the project.
         NotFoundError: where there is no such program.
-        InvalidError: where it fails, or takes too long.
+        CommandError: where it fails, takes too long or is stopped.
     """
     words = allowed_words(command, messenger.config.allowed_commands)
     root = messenger.project.root
     own = {**os.environ, **{name: str(value) for name, value in (environment or {}).items()}}
     with _running(words, _program(words[0], root), _inside(root, folder), own) as running:
-        output, errors, has_ended = _output(running, timeout)
-        if not has_ended:
-            raise InvalidError(f"{words[0]} took longer than {timeout:g} s", hint="give it more `timeout`")
+        output, errors = _output(running, timeout)
+        outputs = {"exit_code": running.returncode, "stdout": output, "stderr": errors}
+        if running.returncode is None and _is_unwanted.get()():
+            raise CommandError(f"{words[0]} was stopped", outputs, hint="")
+        if running.returncode is None:
+            raise CommandError(f"{words[0]} took longer than {timeout:g} s", outputs, hint="give it more `timeout`")
     if check and running.returncode:
-        last = (errors.strip() or output.strip()).rpartition("\n")[2]
-        raise InvalidError(
-            f"{words[0]} ended with {running.returncode}: {last[:200]}", hint="`check: false` lets the run go on"
-        )
-    return {"exit_code": running.returncode, "stdout": output, "stderr": errors}
+        reason = f"{words[0]} ended with {running.returncode}"
+        raise CommandError(reason, outputs, hint="`check: false` lets the run go on")
+    return outputs
 
 
 def allowed_words(command: Sequence[str] | str, allowed: Sequence[str]) -> list[str]:
@@ -171,19 +204,19 @@ def _tell(watch: subprocess.Popen[bytes], word: bytes) -> None:
         os.write(watch.stdin.fileno(), word)
 
 
-def _output(running: subprocess.Popen[bytes], timeout: float) -> tuple[str, str, bool]:
-    """The ends of what a program prints to stdout and stderr, and whether it ended in so many seconds."""
+def _output(running: subprocess.Popen[bytes], timeout: float) -> tuple[str, str]:
+    """The ends of what a program prints to stdout and stderr until it has ended, is unwanted or had so many seconds."""
     import selectors
     import subprocess
     import time
 
-    deadline = time.monotonic() + timeout
+    deadline, is_unwanted = time.monotonic() + timeout, _is_unwanted.get()
     kept = [bytearray(), bytearray()]
     with selectors.DefaultSelector() as selector:
         for stream, end in zip((running.stdout, running.stderr), kept, strict=True):
             assert stream is not None  # both are pipes
             selector.register(stream, selectors.EVENT_READ, end)
-        while selector.get_map() and (left := deadline - time.monotonic()) > 0:
+        while selector.get_map() and (left := deadline - time.monotonic()) > 0 and not is_unwanted():
             ready = selector.select(min(left, _GRACE))
             for key, _ in ready:
                 chunk = os.read(key.fd, _CHUNK)
@@ -193,9 +226,13 @@ def _output(running: subprocess.Popen[bytes], timeout: float) -> tuple[str, str,
                     selector.unregister(key.fileobj)
             if not ready and running.poll() is not None:
                 break
-    try:
-        running.wait(max(0.0, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        return "", "", False
-    output, errors = (bytes(one).decode(errors="replace")[-_KEPT:] for one in kept)
-    return output, errors, True
+    while running.poll() is None and (left := deadline - time.monotonic()) > 0 and not is_unwanted():
+        with suppress(subprocess.TimeoutExpired):  # it has closed its output and goes on
+            running.wait(min(left, _GRACE))
+    return _end_of(kept[0]), _end_of(kept[1])
+
+
+def _end_of(printed: bytes | bytearray) -> str:
+    """The end of what was printed, as text."""
+    text = bytes(printed).decode(errors="replace")
+    return text if len(text) <= _KEPT else f"{_CUT}{text[1 - _KEPT :]}"

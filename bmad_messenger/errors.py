@@ -78,7 +78,7 @@ class MessengerError(Exception):
         if len(problems) == 1:
             message, hint = f"{what}: {first.message}" if what else first.message, first.hint
         else:
-            message, hint = f"{what}: {len(problems)} problems", ""
+            message, hint = f"{what}: {len(problems)} problems" if what else f"{len(problems)} problems", ""
         return cls(message, hint=hint, path=first.path, line=first.line, column=first.column, problems=problems)
 
 

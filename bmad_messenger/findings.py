@@ -80,6 +80,8 @@ def findings_of(errors: Iterable[Any], prefix: Path = ()) -> list[Finding]:
             near = near_misses(unknown, known, error.instance)
             misspelt |= {(*path, key) for key in near.values()}
             findings += [unknown_key(path, key, near.get(key), known) for key in unknown]
+        elif error.validator == "dependentRequired":
+            findings += _lonely_keys(error, path)
         else:
             findings.append(_finding(error, path))
     return [finding for finding in findings if not (finding.missing and finding.path in misspelt)]
@@ -91,7 +93,8 @@ def near_misses(keys: Iterable[str], known: Iterable[str], present: Collection[s
     misspelt: dict[str, str] = {}
     # Comparing is slow work, so neither a million keys nor one of a million characters is compared.
     for key in islice((key for key in keys if len(key) <= _SHOWN), MAX_FINDINGS):
-        for match in get_close_matches(key.lower(), absent, n=1, cutoff=_NEAR):
+        swapped = [name for name in absent if sorted(name) == sorted(key.lower())]  # as `wiht`, which few letters hide
+        for match in swapped[:1] or get_close_matches(key.lower(), absent, n=1, cutoff=_NEAR):
             misspelt[key] = absent[match]
     return misspelt
 
@@ -168,6 +171,15 @@ def _missing_keys(error: BrokenRule, path: Path) -> list[Finding]:
         for key in error.validator_value
         if key not in error.instance
     ]
+
+
+def _lonely_keys(error: BrokenRule, path: Path) -> Iterator[Finding]:
+    """The keys that lack another that they need beside them."""
+    for key, needed in error.validator_value.items():
+        missing = [one for one in needed if one not in error.instance] if key in error.instance else []
+        if missing:
+            names = " and ".join(f"`{one}`" for one in missing)
+            yield Finding((*path, key), f"{show_path((*path, key))} means nothing without {names}", f"add {names}")
 
 
 def _matches_pattern(key: str, schema: Mapping[str, Any]) -> bool:

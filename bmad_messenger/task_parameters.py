@@ -5,14 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from difflib import get_close_matches
+from dataclasses import dataclass, fields
 from types import UnionType
 from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin
 
 from bmad_messenger.errors import InvalidError
-from bmad_messenger.findings import Finding, report, show, unknown_key
-from bmad_messenger.message import Draft
+from bmad_messenger.findings import Finding, near_misses, report, show, unknown_key
 from bmad_messenger.yaml.parse import Path, parse, resolve
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -25,17 +23,29 @@ _PLAIN: Final[Mapping[str, tuple[tuple[type, ...], str]]] = {
     "boolean": ((bool,), "true or false"),
 }
 _SCHEMA: Final = "parameters_schema"
+_FIELDS: Final = "parameters_fields"
 
 
 def task(*, schema: Mapping[str, Any]) -> Callable[[Function], Function]:
     """Say what a task takes by a JSON Schema, where the annotations of its parameters can't.
 
     Args:
-        schema: that of an object, draft 2020-12; its properties are the parameters.
+        schema: that of an object, draft 2020-12; its properties are the parameters. The task takes others where it has
+            `additionalProperties` or `patternProperties`.
     """
 
     def mark(function: Function) -> Function:
         setattr(function, _SCHEMA, schema)
+        return function
+
+    return mark
+
+
+def takes_fields_of(kind: type[Any]) -> Callable[[Function], Function]:
+    """Say that the `**params` of a task are the fields of a dataclass; those of other tasks are any."""
+
+    def mark(function: Function) -> Function:
+        setattr(function, _FIELDS, kind)
         return function
 
     return mark
@@ -68,18 +78,19 @@ class Parameters:
             unknown: the names of those whose values are not known yet; these are not looked at.
             at: the path of the parameters.
         """
+        unknown_names = () if self.is_open else [name for name in given if name not in self.by_name]
+        meant = near_misses(unknown_names, self.by_name, ())
         for name, value in given.items():
             if name not in self.by_name:
-                if not self.is_open:
-                    near = get_close_matches(name, self.by_name, n=1)
-                    yield unknown_key(at, name, near[0] if near else None, self.by_name)
+                if name in unknown_names:
+                    yield unknown_key(at, name, meant.get(name), self.by_name)
             elif name not in unknown and value is not None:
                 try:
                     as_wanted(name, value, self.by_name[name])
                 except InvalidError as error:
                     yield Finding((*at, name), error.problem.message, error.problem.hint)
         for name, one in self.by_name.items():
-            if one.is_required and given.get(name) is None:
+            if one.is_required and given.get(name) is None and name not in meant.values():
                 yield Finding(at, f"{task} needs the parameter {name!r}", f"add `{name}`")
 
     def fitted(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,7 +117,9 @@ def parameters_of(function: Callable[..., Any]) -> Parameters:
     """
     schema = getattr(function, _SCHEMA, None)
     if schema is None:
-        return Parameters(dict(_signed(function)))
+        kinds = [one.kind for one in inspect.signature(function).parameters.values()]
+        is_open = inspect.Parameter.VAR_KEYWORD in kinds and not hasattr(function, _FIELDS)
+        return Parameters(dict(_signed(function)), is_open=is_open)
     from bmad_messenger.schemas import schema_violations
 
     if broken := schema_violations(schema):
@@ -114,7 +127,8 @@ def parameters_of(function: Callable[..., Any]) -> Parameters:
         raise InvalidError(message, hint="mend the plugin that adds it")
     required = schema.get("required", ())
     by_name = {name: Parameter(one, name in required) for name, one in schema.get("properties", {}).items()}
-    return Parameters(by_name, schema, is_open=bool(schema.get("additionalProperties")))
+    is_open = any(schema.get(word) for word in ("additionalProperties", "patternProperties"))
+    return Parameters(by_name, schema, is_open=is_open)
 
 
 def as_wanted(name: str, value: Any, parameter: Parameter) -> Any:
@@ -157,12 +171,13 @@ def _violations(schema: Mapping[str, Any], value: Any, prefix: Path = ()) -> lis
 
 
 def _signed(function: Callable[..., Any]) -> Iterator[tuple[str, Parameter]]:
-    """The parameters after the messenger; in the place of `**params` stand the fields of a draft."""
+    """The parameters after the messenger that have a name."""
     for one in list(inspect.signature(function).parameters.values())[1:]:
         if one.kind is one.VAR_KEYWORD:
-            for name, draft in Draft.__dataclass_fields__.items():
-                yield name, Parameter({"type": "string"} if draft.type == "str | None" else {}, False)
-        else:
+            kind = getattr(function, _FIELDS, None)
+            for field in fields(kind) if kind is not None else ():
+                yield field.name, Parameter({"type": "string"} if field.type == "str | None" else {}, False)
+        elif one.kind is not one.VAR_POSITIONAL:
             schema = _schema_of(_annotation(one.annotation, function))
             yield one.name, Parameter(schema, one.default is one.empty)
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bmad_messenger import InvalidError, Messenger, MessengerError, NotFoundError, NotPermittedError, UsageError
-from bmad_messenger.command_task import run_command
+from bmad_messenger.command_task import CommandError, run_command, stopped_when
 
 PYTHON = sys.executable
 
@@ -52,7 +52,7 @@ def test_what_it_prints_is_kept(messenger: Messenger) -> None:
 def test_only_the_end_of_much_is_kept(messenger: Messenger) -> None:
     found = run(messenger, "print('x' * 5_000_000 + 'end')")
 
-    assert (len(found["stdout"]), found["stdout"][-4:]) == (65_536, "end\n")
+    assert (len(found["stdout"]), found["stdout"][:2], found["stdout"][-4:]) == (65_536, "…x", "end\n")
 
 
 def test_what_is_no_text_is_kept_as_far_as_it_is(messenger: Messenger) -> None:
@@ -91,6 +91,42 @@ def test_a_failure_is_an_error_unless_it_is_not_checked(messenger: Messenger) ->
     with pytest.raises(InvalidError, match="ended with 1: it broke"):
         run(messenger, broken)
     assert run(messenger, broken, check=False)["exit_code"] == 1
+
+
+def test_a_failure_has_all_that_was_printed(messenger: Messenger) -> None:
+    with pytest.raises(CommandError) as raised:
+        run(messenger, "import sys; print('first'); sys.exit('it broke')")
+
+    assert raised.value.outputs == {"exit_code": 1, "stdout": "first\n", "stderr": "it broke\n"}
+
+
+def test_a_failure_without_a_word_says_so(messenger: Messenger) -> None:
+    with pytest.raises(InvalidError) as raised:
+        run(messenger, "import sys; sys.exit(1)")
+
+    assert raised.value.problem.message == f"{PYTHON} ended with 1 and printed nothing"
+
+
+def test_a_failure_with_a_long_last_line_shows_where_it_is_cut(messenger: Messenger) -> None:
+    with pytest.raises(InvalidError) as raised:
+        run(messenger, "import sys; sys.exit('x' * 300)")
+
+    assert raised.value.problem.message.endswith(f": {'x' * 200}…")
+
+
+def test_what_takes_too_long_has_what_was_printed_until_then(messenger: Messenger) -> None:
+    with pytest.raises(CommandError, match=r"took longer than 1\.5 s: begun") as raised:
+        run(messenger, "import time; print('begun', flush=True); time.sleep(60)", timeout=1.5)
+
+    assert raised.value.outputs == {"exit_code": None, "stdout": "begun\n", "stderr": ""}
+
+
+@pytest.mark.parametrize("closing", ["", "import os; os.close(1); os.close(2); "])
+def test_what_is_unwanted_is_stopped(messenger: Messenger, tmp_path: Path, closing: str) -> None:
+    program = f"{closing}import time; open('begun', 'w').close(); time.sleep(60)"
+
+    with pytest.raises(CommandError, match="was stopped"), stopped_when((tmp_path / "begun").exists):
+        run(messenger, program, timeout=50)
 
 
 @pytest.mark.parametrize("command", ["ls", "git push", ["git"], ["echoo"], "/bin/echo x", "./echo x"])

@@ -81,6 +81,12 @@ def test_several_problems_are_counted_and_kept() -> None:
     assert error.problems == problems
 
 
+def test_several_problems_of_nothing_in_particular_are_counted() -> None:
+    problems = (Problem("wrong", path="a.yaml", line=1), Problem("worse", path="b.yaml", line=2))
+
+    assert InvalidError.of(problems, "").problem.message == "2 problems"
+
+
 @pytest.mark.parametrize(
     ("number", "kind"),
     [

@@ -126,3 +126,24 @@ def test_a_schema_of_all_parameters_is_checked_together() -> None:
     assert takes.fitted({"a": 1, "b": 2}) == {"a": 1, "b": 2}
     with pytest.raises(InvalidError):
         takes.fitted({"a": 1})
+
+
+def test_a_task_with_open_keywords_takes_any() -> None:
+    def record(messenger: Messenger, *, what: str, **more: Any) -> None:
+        """Record."""
+
+    takes = parameters_of(record)
+
+    assert list(takes.by_name) == ["what"]
+    assert takes.is_open
+    assert list(takes.findings("record", {"what": "x", "anything": 1}, (), ())) == []
+    assert takes.fitted({"what": "x", "anything": 1}) == {"what": "x", "anything": 1}
+
+
+@pytest.mark.parametrize("word", ["additionalProperties", "patternProperties"])
+def test_a_schema_may_be_open(word: str) -> None:
+    @task(schema={"type": "object", "properties": {"what": TEXT}, word: {"^x-": TEXT}})
+    def record(messenger: Messenger, **params: Any) -> None:
+        """Record."""
+
+    assert parameters_of(record).is_open

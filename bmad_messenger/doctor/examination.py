@@ -11,7 +11,7 @@ from typing import Final
 
 from bmad_messenger import __version__
 from bmad_messenger.config import Project
-from bmad_messenger.doctor import archive, btmsg, git, local, lock, queue, settings
+from bmad_messenger.doctor import archive, btmsg, git, local, lock, queue, runs, settings
 from bmad_messenger.doctor.diagnosis import Check, Diagnosis, Fix
 from bmad_messenger.doctor.subject import Subject
 from bmad_messenger.errors import MessengerError, NotFoundError, Problem, StorageError
@@ -35,6 +35,7 @@ CHECKS: Final = (
     Check("no record is empty", archive.filled),
     Check("every record is in its place", archive.in_place),
     Check("queue and archive agree", queue.settled, queue.is_archived),
+    Check("the files of the runs can be read", runs.readable, runs.are_there),
     Check("git has merged queue and archive", git.merged, git.is_there),
     Check("git ignores neither queue nor archive", git.ignored, git.is_there),
     Check("git holds queue and archive", git.held, git.is_there),

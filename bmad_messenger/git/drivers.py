@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 LEFT_MARKED: Final = 10
 """How `main` says that a conflict stands marked in the file: 1 is also what Python says where it finds no program."""
 
+RUNS: Final = "runs"
+"""The folder of the runs' files."""
+
 _ENOUGH: Final = 100_000  # objects, before the collector looks for circles: more than a merge of small files makes
 
 
@@ -59,10 +62,11 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def merge(versions: Versions) -> bool:
-    """Merge three versions of a queue, or of a file of the archive, by message; whether there is no conflict left.
+    """Merge three versions of a queue, or of a file of the archive, by message, or of a run, by step.
 
-    Where the messages of a version can't be told apart, or this program fails, the versions are merged by lines, and
-    that counts as a conflict. On stderr stands what was decided, and where something is left to decide.
+    Returns whether there is no conflict left. Where the messages of a version can't be told apart, or this program
+    fails, the versions are merged by lines, and that counts as a conflict. On stderr stands what was decided, and where
+    something is left to decide.
     """
     try:
         merged = _merged(versions)
@@ -121,9 +125,11 @@ def _merged(versions: Versions) -> Merged:
 
 def _merge_of(versions: Versions) -> Callable[..., Merged]:
     """The merge for files of this kind, with the settings of this merge."""
-    from bmad_messenger.merge import merge_queues, merge_records
+    from bmad_messenger.merge import merge_queues, merge_records, merge_runs
 
     path = os.path.abspath(versions.path)
+    if Path(path).parent.name == RUNS:
+        return partial(merge_runs, labels=versions.labels)
     is_record = ID_PATTERN.fullmatch(Path(path).stem) is not None
     folder = Path(os.path.dirname(path) if not is_record else os.path.dirname(os.path.dirname(os.path.dirname(path))))
     merge = merge_records if is_record else merge_queues

@@ -1,4 +1,4 @@
-"""`git install`: tells a repository how queue and archive are merged and shown, and when to check and settle them."""
+"""`git install`: tells a repository how to merge and show the messenger's files, and when to check and settle them."""
 
 from __future__ import annotations
 
@@ -27,9 +27,12 @@ _ATTRIBUTES: Final = (
     f"* {_MARKER_SIZE}={SHORTEST}",
     f"message-queue.yaml merge={DRIVER} diff={DRIVER}",
     f"archive/**/*.yaml merge={DRIVER}",
+    f"runs/*.yaml merge={DRIVER}",
+    "runs/*.on merge=union",
 )
 _QUEUE: Final = "message-queue.yaml"
 _RECORD: Final = "archive/2025-01/MSG-20250115-a1b2.yaml"
+_RUN: Final = "runs/prd-complete-20250115-a1b2c3d4.yaml"
 _RECORD_HAS: Final = {"merge": DRIVER, _MARKER_SIZE: f"{SHORTEST}"}
 _QUEUE_HAS: Final = {**_RECORD_HAS, "diff": DRIVER}
 _MERGE: Final = f"merge.{DRIVER}.driver"
@@ -169,7 +172,12 @@ def _configure(repository: Repository, *arguments: str) -> None:
 def _missing_attributes(repository: Repository, project: Project) -> Iterator[Problem]:
     name = project.name(project.folder / _ATTRIBUTES_NAME)
     is_whole = (block_in(_attributes(project) or "") or "").splitlines() == [*_ATTRIBUTES]
-    for what, sample, wanted in (("the queue", _QUEUE, _QUEUE_HAS), ("the archive", _RECORD, _RECORD_HAS)):
+    samples = (
+        ("the queue", _QUEUE, _QUEUE_HAS),
+        ("the archive", _RECORD, _RECORD_HAS),
+        ("the runs", _RUN, _RECORD_HAS),
+    )
+    for what, sample, wanted in samples:
         path = repository.name(project.folder / sample)
         told = repository.run("check-attr", "-z", *wanted, "--", path).names
         if dict(zip(told[1::3], told[2::3], strict=True)) == wanted:

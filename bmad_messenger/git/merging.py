@@ -7,7 +7,7 @@ import re
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from bmad_messenger.conflict import conflicts_in
@@ -15,13 +15,20 @@ from bmad_messenger.errors import GitError, InvalidError, MessengerError, Proble
 from bmad_messenger.files import decode, read_text
 from bmad_messenger.git.branch import Branch, Remote
 from bmad_messenger.git.committing import OwnFiles, record, settings
+from bmad_messenger.git.drivers import RUNS
 from bmad_messenger.git.install import DRIVER, driver_settings
 from bmad_messenger.git.repository import Answer, Repository
 from bmad_messenger.merge import merge_records
 from bmad_messenger.message import ID_PATTERN
 
 _ATTRIBUTES_NAME: Final = ".gitattributes"
-_ATTRIBUTES: Final = f"message-queue.yaml merge={DRIVER}\nMSG-*.yaml merge={DRIVER}\n"
+_ATTRIBUTES: Final = f"""\
+message-queue.yaml merge={DRIVER}
+MSG-*.yaml merge={DRIVER}
+**/messenger/runs/*.yaml merge={DRIVER}
+**/messenger/runs/*.on merge=union
+"""
+_BOTH_SIDES: Final = frozenset(("2", "3"))  # as git numbers them
 _FIELD: Final = re.compile(r"^[ \t]*(?:- )?[\"']?([\w-]+)[\"']?[ \t]*:", re.MULTILINE)
 _BY_HAND: Final = "`git pull --no-rebase`, edit the marked places, commit, and sync again"
 
@@ -49,8 +56,8 @@ def merged(files: OwnFiles, branch: Branch, ours: str, theirs: str, upstream: Re
     answer, tree = _run_beside(files, ours, arguments)
     if answer.code not in (0, 1):
         raise GitError.of_git(arguments, answer.errors)
-    if answer.code == 1:
-        raise InvalidError.of(tuple(_conflicts(files, tree, answer.names[1:])), f"can't merge {upstream.label}")
+    if answer.code == 1 and (conflicts := tuple(_conflicts(files, tree, answer.names[1:]))):
+        raise InvalidError.of(conflicts, f"can't merge {upstream.label}")
     subject = f"Merge {upstream.label} into {branch.name}\n"
     return record(repository, tree, (ours, theirs), subject)
 
@@ -86,7 +93,7 @@ def _run_beside(files: OwnFiles, ours: str, arguments: tuple[str, ...]) -> tuple
         added = sorted(_files_in(scratch.root) - known)
         for name in added:
             _join(scratch.root / name, repository.ask("cat-file", "blob", f"{tree}:{name}"))
-        if answer.code == 0 and added:
+        if tree and added:
             scratch.run("read-tree", tree, environment=environment)
             content = "".join(f"{one}\0" for one in added).encode()
             scratch.run("update-index", "--add", "-z", "--stdin", content=content, environment=environment)
@@ -131,17 +138,23 @@ def _conflicts(files: OwnFiles, tree: str, report: list[str]) -> Iterable[Proble
         tree: what came of the merge.
         report: what git says: a line for each side of each file, an empty one, and its messages.
     """
-    paths = dict.fromkeys(line.partition("\t")[2] for line in report[: report.index("")])
+    sides: dict[str, set[str]] = {}
+    for line in report[: report.index("")]:
+        entry, _, path = line.partition("\t")
+        sides.setdefault(path, set()).add(entry.rpartition(" ")[2])
     is_installed = files.repository.ask("config", "--get", f"merge.{DRIVER}.driver").code == 0
     advice = f"decide it by hand: {'' if is_installed else '`bmad-messenger git install`, '}{_BY_HAND}"
-    for path in paths:
-        places = [*_places(files.repository, tree, path)] if files.holds(path) else []
+    for path, present in sides.items():
+        is_run = files.holds(path) and PurePosixPath(path).parent.name == RUNS
+        if is_run and not present >= _BOTH_SIDES:
+            continue  # one side has forgotten the run, and the other taken it on: it is in the tree
+        places = [*_places(files.repository, tree, path)] if files.holds(path) and not is_run else []
         for what in places or ["both sides changed it"]:
             yield Problem(what, advice, path, code=InvalidError.code)
 
 
 def _places(repository: Repository, tree: str, path: str) -> Iterable[str]:
-    """The conflicts in a file of the messenger's, each with its message and field."""
+    """The conflicts in a queue or a file of the archive, each with its message and field."""
     answer = repository.ask("cat-file", "blob", f"{tree}:{path}")
     text = answer.output.decode(errors="replace")
     with suppress(MessengerError):

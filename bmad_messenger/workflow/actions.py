@@ -6,14 +6,16 @@ a key of its own, made of run, step and round, and is sent once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
+from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
 from bmad_messenger import message as messages
+from bmad_messenger.command_task import CommandError, stopped_when
 from bmad_messenger.config import USER
 from bmad_messenger.errors import InvalidError, LockTimeoutError, NotFoundError
 from bmad_messenger.exec_reader import ExecElement
@@ -22,18 +24,25 @@ from bmad_messenger.message import Message, Status, format_time, parse_time
 from bmad_messenger.messenger import Messenger
 from bmad_messenger.schemas import shipped_validator, violations
 from bmad_messenger.tasks import Delivery, perform
-from bmad_messenger.workflow.answers import NOTE, answer_in, how_to_answer, problem_with
-from bmad_messenger.workflow.context import messages_of
-from bmad_messenger.workflow.expressions import Expression, condition, filled, plain
+from bmad_messenger.workflow.answers import (
+    NOTE,
+    answer_in,
+    fields_in,
+    form_in,
+    how_to_answer,
+    problem_with,
+    with_ways_to_answer,
+)
+from bmad_messenger.workflow.expressions import condition, filled, plain
+from bmad_messenger.workflow.looking import ASKED_AGAIN, holds, look, look_for_answer
 from bmad_messenger.workflow.masking import masked
 from bmad_messenger.workflow.model import COMMAND, MESSAGE_TEST, QUICK_TASKS, RECEIVE, SEND, Step, seconds_of
-from bmad_messenger.workflow.run import State
+from bmad_messenger.workflow.run import ID_PATTERN, State
 
 if TYPE_CHECKING:
     from bmad_messenger.workflow.engine import Engine
     from bmad_messenger.workflow.run import Run, StepRun
 
-_MOST_PASSED: Final = 50
 _TRUE: Final = (True, "true", "True", "TRUE")
 
 
@@ -93,6 +102,11 @@ class Doing:
         """The value without the run's secrets."""
         return masked(value, self.run.secrets)
 
+    def is_unwanted(self) -> bool:
+        """Whether word was left that the run is to be cancelled, and this step with it."""
+        word = self.engine.runs.word(self.run.run_id)
+        return word is not None and (word.is_last or self.step.at[:1] != ("finally",))
+
     @property
     def what(self) -> Any:
         """What the step's kind is given, its expressions evaluated.
@@ -128,18 +142,24 @@ def deliver(messenger: Messenger, outputs: Mapping[str, Any]) -> None:
                 messenger.close(message.message_id, note="taken by the run that asked")
             elif outputs["agent"] not in message.read_by:
                 messenger.mark_read(outputs["agent"], [message.message_id])
+    _close_all(messenger, outputs.get(ASKED_AGAIN), Status.DONE, "answered")
 
 
 def give_up(engine: Engine, waits_for: Mapping[str, Any], why: str) -> None:
-    """Take back what a step that waits has begun: the question that it has asked, or the run that it waits for."""
-    if "answer_to" in waits_for:
-        with suppress(NotFoundError):  # somebody has removed it
-            question = engine.messenger.get(waits_for["answer_to"])
-            if not question.status.is_closed:
-                engine.messenger.close(question.message_id, status=Status.CANCELLED, note=why)
+    """Take back what a step that waits has begun: the questions that it has asked, or the run that it waits for."""
+    asked = {"": waits_for.get("answer_to"), **waits_for.get(ASKED_AGAIN, {})}
+    _close_all(engine.messenger, asked, Status.CANCELLED, why)
     child = waits_for.get("run")
     if child is not None and engine.runs.exists(child) and not engine.runs.read(child).state.is_over:
         engine.cancel(child, why)
+
+
+def _close_all(messenger: Messenger, asked: Mapping[str, str | None] | None, status: Status, note: str) -> None:
+    """Close the questions that are still open."""
+    for message_id in filter(None, (asked or {}).values()):
+        with suppress(NotFoundError):  # somebody has removed it
+            if not messenger.get(message_id).status.is_closed:
+                messenger.close(message_id, status=status, note=note)
 
 
 def _exec(doing: Doing) -> Done:
@@ -148,10 +168,17 @@ def _exec(doing: Doing) -> Done:
     if doing.step.what in QUICK_TASKS:  # what these are given ends in a file
         params = doing.masked(params)
     if doing.step.what == SEND:
+        if isinstance(params.get("payload"), Mapping):
+            params["payload"] = with_ways_to_answer(params["payload"])
         params.setdefault("idempotency_key", doing.key)
     if doing.step.what == COMMAND and doing.until is not None:
-        params["timeout"] = _shorter(params.get("timeout"), (doing.until - messages.now()).total_seconds())
-    value = perform(doing.messenger, ExecElement(doing.step.what, params, path, line, column))
+        left = ceil((doing.until - messages.now()).total_seconds())  # it is not to end before the clock says so
+        params["timeout"] = _shorter(params.get("timeout"), left)
+    try:
+        with stopped_when(doing.is_unwanted):
+            value = perform(doing.messenger, ExecElement(doing.step.what, params, path, line, column))
+    except CommandError as error:  # it says what was printed last, cut short: so that is hidden first
+        raise CommandError(error.reason, doing.masked(error.outputs), error.problem.hint) from None
     if isinstance(value, Delivery):
         if doing.step.what == RECEIVE:
             return Done(value.value, is_delivery=params.get("peek") not in _TRUE)
@@ -194,40 +221,23 @@ def _wait_for_message(doing: Doing) -> Done | Waits:
     test = condition(raw["if"], doing.ids) if "if" in raw else None
 
     since = doing.run.started  # not the step: what it waits for may be quicker than it
+    form = None
     if "reply_to" in wanted:
         asked = doing.messenger.get(wanted["reply_to"])
-        wanted["reply_to"], since = asked.message_id, asked.created
+        wanted["reply_to"], since, form = asked.message_id, asked.created, form_in(asked.payload)
 
     def is_it(message: Message) -> bool:
         return test is None or holds(test, {**doing.context, "message": message.to_mapping()})
 
-    found, waits = _look(doing, wanted, since, is_it)
+    if form is None:
+        found, more = look(doing, wanted, since, is_it)
+    else:
+        found, more = look_for_answer(doing, wanted, since, is_it, form)
     if found is None:
-        return Waits({"message": wanted, **waits})
+        return Waits({"message": wanted, **more})
     reader = wanted.get("to") or found.to_agent
-    return Done({"message": found.to_mapping(), "agent": reader}, is_delivery=reader is not None)
-
-
-def holds(test: Expression, context: Mapping[str, Any]) -> bool:
-    """Whether a condition on a message holds; it does not where the message lacks what it reads."""
-    try:
-        return bool(test.value(context))
-    except InvalidError:
-        return False
-
-
-def _look(
-    doing: Doing, wanted: Mapping[str, Any], since: datetime, is_it: Callable[[Message], bool]
-) -> tuple[Message | None, dict[str, Any]]:
-    """The message that is wanted; where there is none, what a tick needs to know to look for it."""
-    taken = {*messages_of(doing.run)}
-    passed: list[str] = []
-    for message in doing.engine.mailbox.candidates(wanted, since):
-        if message.message_id not in taken and is_it(message):
-            return message, {}
-        passed.append(message.message_id)
-    waits = {"since": format_time(since)}
-    return None, {**waits, "passed": [*islice(passed, _MOST_PASSED)]} if passed else waits
+    answer = {} if form is None else {"answer": fields_in(found)}
+    return Done({**answer, "message": found.to_mapping(), "agent": reader, **more}, is_delivery=reader is not None)
 
 
 def _ask(doing: Doing) -> Done | Waits:
@@ -235,7 +245,7 @@ def _ask(doing: Doing) -> Done | Waits:
     asker, asked = what.get("from") or doing.agent, what.get("of", USER)
     question = doing.messenger.get(_question(doing, what, asker, asked))
     wanted = {"reply_to": question.message_id, "from": asked}
-    reply, waits = _look(doing, wanted, question.created, lambda one: problem_with(answer_in(one), what) is None)
+    reply, waits = look(doing, wanted, question.created, lambda one: problem_with(answer_in(one), what) is None)
     if reply is None:
         return Waits({"answer_to": question.message_id, "from": asked, **waits})
     if not question.status.is_closed:
@@ -274,12 +284,20 @@ def _workflow(doing: Doing) -> Done | Waits:
     if child.state is State.DONE:
         return Done({**(child.outputs or {}), "run": child.run_id})
     if child.state.is_over:
-        reason = f": {child.error}" if child.error else ""
+        reason = f": {_first_cause(child.error)}" if child.error else ""
         hint = f"`bmad-messenger workflow status {child.run_id}` tells more"
         raise InvalidError(f"the run {child.run_id} {child.state.value}{reason}", hint=hint)
     return Waits({"run": child.run_id})
 
 
+def _first_cause(error: str) -> str:
+    """What went wrong in the innermost of the runs that run each other, without those between."""
+    innermost = [match.start() for match in _FAILED.finditer(error)][-1:] or [0]
+    return _TELLS_MORE.sub("", error[innermost[0] :])
+
+
+_FAILED: Final = re.compile(rf"the run {ID_PATTERN.pattern} failed: ")
+_TELLS_MORE: Final = re.compile(r"; `bmad-messenger workflow status [^`]*` tells more")
 _ACTIONS: Final[Mapping[str, Callable[[Doing], Done | Waits]]] = {
     "exec": _exec,
     "wait": _wait,

@@ -51,7 +51,8 @@ def _left_by(step: StepRun, has_rounds: bool) -> Any:
     if has_rounds:
         return Rounds((_left_by(one, False) for one in step.rounds), _state(step), step.error)
     if step.state not in (State.DONE, State.DELIVERING):
-        return Unfinished({"state": _state(step), "error": step.error})
+        left = step.outputs if isinstance(step.outputs, Mapping) else {}
+        return Unfinished({**left, "state": _state(step), "error": step.error})
     outputs = step.outputs if isinstance(step.outputs, Mapping) else {"value": step.outputs}
     return {**outputs, "state": _state(step)}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import Final, Generic, TypeVar
@@ -27,6 +27,9 @@ class Crew(Generic[Outcome]):
 
     def __contains__(self, place: Place) -> bool:
         return place in self._jobs
+
+    def __iter__(self) -> Iterator[Place]:
+        return iter([*self._jobs])
 
     def __bool__(self) -> bool:
         return bool(self._jobs)

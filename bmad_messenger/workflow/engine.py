@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from bmad_messenger import message as messages
-from bmad_messenger.errors import InvalidError, MessengerError, UsageError
+from bmad_messenger.errors import InvalidError, LockTimeoutError, MessengerError, UsageError
 from bmad_messenger.findings import Finding, Source, report, unknown_key
 from bmad_messenger.messenger import Messenger
 from bmad_messenger.schemas import validator_of, violations
@@ -20,11 +21,12 @@ from bmad_messenger.workflow.context import known_at_start
 from bmad_messenger.workflow.library import Library
 from bmad_messenger.workflow.mailbox import Mailbox
 from bmad_messenger.workflow.masking import masked
-from bmad_messenger.workflow.model import Workflow
+from bmad_messenger.workflow.model import Step, Workflow
 from bmad_messenger.workflow.progress import Progress
 from bmad_messenger.workflow.retrying import steps_again
 from bmad_messenger.workflow.run import Run, State, WorkflowChangedError
-from bmad_messenger.workflow.runs import Runs, run_id_of
+from bmad_messenger.workflow.runs import Runs, Word, run_id_of
+from bmad_messenger.workflow.secrets import require_secrets, secrets_of
 from bmad_messenger.yaml.parse import Document
 
 _DEEPEST: Final = 32
@@ -73,6 +75,7 @@ class Engine:
         known = known_at_start(workflow, given, trigger)
         if problems := problems_in(workflow, source, self.messenger, self.library, known):
             raise InvalidError.of(problems, f"the workflow {workflow.name}")
+        require_secrets(secrets_of(workflow, self.library), f"the workflow {workflow.name}")
         return workflow, given
 
     def start(
@@ -122,7 +125,7 @@ class Engine:
         """Begin a run of a workflow that has been read and checked, as it was at `now`; otherwise as `start`."""
         now = now or messages.now()
         above = self.runs.read(parent["run"]).secrets if parent is not None else ()
-        secrets = tuple(dict.fromkeys((*workflow.secrets, *above)))
+        secrets = tuple(dict.fromkeys((*secrets_of(workflow, self.library), *above)))
         run = Run(
             run_id=self._run_id(workflow.name, now, cause or os.urandom(16).hex(), trigger, parent),
             workflow=workflow.name,
@@ -133,6 +136,7 @@ class Engine:
             params=masked(params, secrets),
             trigger=masked(trigger, secrets),
             parent=parent,
+            before=self._there(workflow, now),
             secrets=secrets,
             deadline=_deadline(workflow, now),
         )
@@ -152,6 +156,7 @@ class Engine:
         Raises:
             NotFoundError: where there is no such run.
             WorkflowChangedError: where its workflow has changed since it began.
+            SecretMissingError: where the value of a secret is not set here.
             LockTimeoutError: where somebody else is at it all the time.
         """
         with self.runs.locked(run_id, timeout):
@@ -159,6 +164,7 @@ class Engine:
             if run.state.is_over:
                 return run
             workflow, source = self._workflow_of(run, changed=changed)
+            run = self._with_secrets(run, workflow)
             if run.digest != workflow.digest:
                 run = self._adapted(run, workflow)
             return Progress(self, workflow, source, run, changed=changed).advance()
@@ -166,20 +172,52 @@ class Engine:
     def cancel(self, run_id: str, note: str | None = None) -> Run:
         """End a run: what it waits for is taken back, its steps at the end are done; the second time not even these.
 
+        A process that is at it is left word, and ends it.
+
         Raises:
             UsageError: where it is over.
+            SecretMissingError: where it has steps at the end and the value of a secret is not set here.
+            LockTimeoutError: where the process that is at it has not ended it yet; it will.
         """
-        with self.runs.locked(run_id, self.messenger.config.limits.lock_timeout):
-            run = self.runs.read(run_id)
-            if run.state.is_over:
-                raise UsageError(f"the run {run_id} is {run.state.value} already", hint="nothing is left to cancel")
-            return Progress(self, *self._workflow_to_end(run), run).cancel(note)
+        run = self._open_run(run_id)
+        note = masked(note, run.secrets)
+        self.runs.leave_word(run_id, Word(note, is_last=run.ending is not None))
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self.runs.locked(run_id, self.messenger.config.limits.lock_timeout))
+            except LockTimeoutError:
+                raise LockTimeoutError(
+                    f"the run {run_id} is at a step in another process, which cancels it when that is done",
+                    hint=f"`bmad-messenger workflow status {run_id}` tells when it is",
+                ) from None
+            if self.runs.read(run_id).state is State.CANCELLED:  # by the process that was at it
+                return self.runs.read(run_id)
+            return self._cancelled(run_id, note)
+
+    def _cancelled(self, run_id: str, note: str | None) -> Run:
+        """End a run that nobody is at."""
+        try:
+            run = self._open_run(run_id)
+            workflow, source = self._workflow_to_end(run)
+            if workflow.final:
+                run = self._with_secrets(run, workflow)
+        except MessengerError:
+            self.runs.drop_word(run_id)
+            raise
+        return Progress(self, workflow, source, run).cancel(note)
+
+    def _open_run(self, run_id: str) -> Run:
+        run = self.runs.read(run_id)
+        if run.state.is_over:
+            raise UsageError(f"the run {run_id} is {run.state.value} already", hint="nothing is left to cancel")
+        return run
 
     def retry(self, run_id: str, from_step: str | None = None) -> Run:
         """Let a run go on that has failed or was cancelled, or do it again from one step on; `steps_again` says how.
 
         Raises:
             UsageError: where it has neither failed nor was cancelled and no step is named, or there is no such step.
+            SecretMissingError: where the value of a secret is not set here.
         """
         with self.runs.locked(run_id, self.messenger.config.limits.lock_timeout):
             run = self.runs.read(run_id)
@@ -187,6 +225,7 @@ class Engine:
             if from_step is None and run.state not in (State.FAILED, State.CANCELLED):
                 raise UsageError(f"the run {run_id} is {run.state.value}", hint="name a step: --from STEP")
             steps, now = steps_again(workflow, run, from_step), messages.now()
+            run = self._with_secrets(run, workflow)
             kept = {name for name, step in steps.items() if step == run.step(name)}
             self._take_back(run, kept, f"the run {run_id} does it again")
             run = replace(
@@ -201,8 +240,23 @@ class Engine:
                 outputs=None,
                 error=None,
             )
+            self.runs.drop_word(run_id)
             self.runs.write(run)
             return run
+
+    def with_pending(self, run: Run) -> Run:
+        """The run with those steps, too, that have not begun, as far as its workflow is what it was."""
+        if run.state.is_over:
+            return run
+        try:
+            ids = self._workflow_of(run, changed=False)[0].ids
+        except MessengerError:  # who takes the run on is told
+            return run
+        return replace(run, steps={**{name: run.step(name) for name in ids}, **run.steps})
+
+    def child_of(self, run: Run, step: Step, key: str) -> str:
+        """The id of the run that a step starts; `key` is what names the step among those of all runs."""
+        return run_id_of(self.library.read(step.what)[0].name, run.started, key)
 
     def _run_id(
         self,
@@ -256,7 +310,21 @@ class Engine:
         """The run with a workflow that was changed since it began; steps that there are no more are given up."""
         self._take_back(run, {*workflow.ids}, f"the run {run.run_id} has no such step any more")
         steps = {name: step for name, step in run.steps.items() if name in workflow.ids}
-        return replace(run, digest=workflow.digest, steps=steps)
+        there = self._there(workflow, run.started)
+        old = (one for one in there if self.messenger.get(one).created < run.started)
+        before = tuple(dict.fromkeys((*run.before, *old)))
+        return replace(run, digest=workflow.digest, steps=steps, before=before)
+
+    def _with_secrets(self, run: Run, workflow: Workflow) -> Run:
+        """The run with the secrets that its workflow has now; each of them is there, so that it can be masked."""
+        secrets = tuple(dict.fromkeys((*run.secrets, *secrets_of(workflow, self.library))))
+        require_secrets(secrets, f"the run {run.run_id}")
+        return replace(run, secrets=secrets)
+
+    def _there(self, workflow: Workflow, now: datetime) -> tuple[str, ...]:
+        """The messages that the workflow's steps would take, were they not there already."""
+        self.mailbox.refresh()
+        return self.mailbox.there(workflow.awaited, now)
 
     def _take_back(self, run: Run, kept: set[str], why: str) -> None:
         """Take back what those steps wait for that are not kept."""

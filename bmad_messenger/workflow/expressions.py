@@ -6,7 +6,7 @@ the step called `to-architect`: hyphens after `steps.` belong to the name where 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import isfinite
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _OPENINGS: Final = ("{{", "{%", "{#")
 _BEGIN: Final = "variable_begin"
 _END: Final = "variable_end"
+_STEP: Final = "step"
+"""The kind of a token that reads a step; the others are Jinja's own."""
 _MISHAPS: Final = (
     *(ArithmeticError, AttributeError, LookupError, MemoryError, NameError, RecursionError, TypeError, ValueError),
 )
@@ -29,7 +31,7 @@ _DEEPEST: Final = 32  # levels; a run's file adds its own
 
 
 class Unfinished(dict[str, Any]):
-    """What a step leaves that was skipped or failed: its state; anything else that is read of it is nothing."""
+    """What a step leaves that was skipped or failed: its state, and what it had; what else is read of it is nothing."""
 
 
 class Rounds(list[Any]):
@@ -44,13 +46,15 @@ class Rounds(list[Any]):
 class Expression:
     """One expression or text with expressions in it, as the file has it.
 
-    `names` are what it reads, `reads` the parts of these that it names: `("steps", "approve")` for `steps.approve`.
-    `code` is what Jinja is given; `is_single` says that it is one expression, whose value keeps its type.
+    `names` are what it reads, `reads` the parts of these that it names: `("steps", "approve")` for `steps.approve`;
+    `wholes` are those that it does not read by such parts alone. `code` is what Jinja is given; `is_single` says that
+    it is one expression, whose value keeps its type.
     """
 
     source: str
     names: frozenset[str]
     reads: frozenset[tuple[str, str]]
+    wholes: frozenset[str]
     is_condition: bool
     code: str
     is_single: bool
@@ -95,7 +99,7 @@ def template(source: str, steps: Collection[str] = ()) -> Expression | None:
     Raises:
         InvalidError: where one of its expressions is none.
     """
-    if not any(opening in source for opening in _OPENINGS):
+    if not holds_expression(source):
         return None
     return _compiled(source, source, tuple(steps), is_condition=False)
 
@@ -120,7 +124,7 @@ def truth(source: str | bool, context: Mapping[str, Any], steps: Collection[str]
 def texts_in(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Every text in a value that holds an expression, with its path."""
     if isinstance(value, str):
-        if any(opening in value for opening in _OPENINGS):
+        if holds_expression(value):
             yield path, value
     elif isinstance(value, Mapping):
         for key, item in value.items():
@@ -130,26 +134,83 @@ def texts_in(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tup
             yield from texts_in(item, (*path, number))
 
 
+def holds_expression(value: Any) -> bool:
+    """Whether there is an expression in a value."""
+    if isinstance(value, str):
+        return "{" in value and any(opening in value for opening in _OPENINGS)
+    if isinstance(value, Mapping):
+        return any(map(holds_expression, value.values()))
+    return isinstance(value, list | tuple) and any(map(holds_expression, value))
+
+
 @cache
 def _compiled(text: str, source: str, known: tuple[str, ...], *, is_condition: bool) -> Expression:
-    from jinja2 import TemplateSyntaxError, meta
+    from jinja2 import TemplateSyntaxError
 
     try:
         pieces = _quoted(_tokens(f"{{{{ {text} }}}}" if is_condition else text), known)
-        tree = _environment().parse("".join(text for _, text in pieces))
         kinds = [kind for kind, _ in pieces]
         is_single = kinds[0] == _BEGIN and kinds[-1] == _END and kinds.count(_BEGIN) == 1
-        if is_single:
-            names, code = _names(tree), "".join(text for _, text in pieces[1:-1])
-        elif is_condition:
+        found = _read_by(pieces, is_single=is_single)
+        if is_condition and not is_single:
             raise TemplateSyntaxError("it is not one expression", 1)
-        else:
-            names, code = frozenset(meta.find_undeclared_variables(tree)), "".join(text for _, text in pieces)
-            _code(code, is_single=False)
     except TemplateSyntaxError as error:
         hint = 'write it as Jinja does, as in `steps.approve.answer == "approve"`'
         raise InvalidError(f"`{source}` is no expression: {error.message}", hint=hint) from None
-    return Expression(source, names, frozenset(_reads(tree)), is_condition, code, is_single)
+    code = _joined(pieces[1:-1] if is_single else pieces)
+    return Expression(source, found.names, found.reads, found.wholes, is_condition, code, is_single)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What an expression reads, as `Expression` has it."""
+
+    names: frozenset[str]
+    reads: frozenset[tuple[str, str]]
+    wholes: frozenset[str]
+
+
+def _read_by(pieces: Sequence[tuple[str, str]], *, is_single: bool) -> _Reading:
+    """What an expression of these tokens reads.
+
+    Expressions are much alike but for the steps that they read and the text around them: so a number stands in the
+    place of each step, and each form is looked at once.
+
+    Raises:
+        TemplateSyntaxError: where it is no expression.
+    """
+    from jinja2 import TemplateSyntaxError
+
+    steps = [text for kind, text in pieces if kind == _STEP]
+    numbers = iter(range(len(steps)))
+    form = [
+        (kind, f"['#{next(numbers)}']" if kind == _STEP else "x" if kind == "data" else text) for kind, text in pieces
+    ]
+    try:
+        found = _read_by_form(_joined(form), is_single=is_single)
+    except TemplateSyntaxError:
+        return _read_by_form(_joined(pieces), is_single=is_single)  # its own words belong into the error
+    names = {f"#{number}": step[2:-2] for number, step in enumerate(steps)}
+    reads = frozenset((root, names.get(name, name) if root == "steps" else name) for root, name in found.reads)
+    return _Reading(found.names, reads, found.wholes)
+
+
+@cache
+def _read_by_form(text: str, *, is_single: bool) -> _Reading:
+    from jinja2 import meta
+
+    tree = _environment().parse(text)
+    if is_single:
+        names = _names(tree)
+    else:
+        names = frozenset(meta.find_undeclared_variables(tree))
+        _code(text, is_single=False)  # the filters and tests that there are not
+    reads, wholes = _reads(tree)
+    return _Reading(names, reads, wholes & names)
+
+
+def _joined(pieces: Sequence[tuple[str, str]]) -> str:
+    return "".join(text for _, text in pieces)
 
 
 @cache
@@ -203,16 +264,23 @@ def _makes_too_much(operator: str, left: Any, right: Any) -> bool:
     return isinstance(times, int) and isinstance(repeated, str | list | tuple) and times * len(repeated) > _LONGEST_TEXT
 
 
-def _reads(tree: Any) -> Iterator[tuple[str, str]]:
-    """The parts of names that an expression reads, as far as it spells them out."""
+def _reads(tree: Any) -> tuple[frozenset[tuple[str, str]], frozenset[str]]:
+    """The parts of names that an expression reads, as far as it spells them out, and the names that it reads else."""
     from jinja2 import nodes
 
+    reads, spelt = set(), set()
     for node in tree.find_all((nodes.Getattr, nodes.Getitem)):
         if isinstance(node.node, nodes.Name):
             if isinstance(node, nodes.Getattr):
-                yield node.node.name, node.attr
+                part = node.attr
             elif isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
-                yield node.node.name, node.arg.value
+                part = node.arg.value
+            else:
+                continue
+            reads.add((node.node.name, part))
+            spelt.add(id(node.node))
+    wholes = (node.name for node in tree.find_all(nodes.Name) if id(node) not in spelt)
+    return frozenset(reads), frozenset(wholes)
 
 
 def _names(tree: Any) -> frozenset[str]:
@@ -240,12 +308,14 @@ def _quoted(tokens: list[tuple[str, str]], known: tuple[str, ...]) -> list[tuple
     pieces: list[tuple[str, str]] = []
     at = 0
     while at < len(tokens):
-        is_attribute = "".join(text for _, text in pieces[-2:]).rstrip().endswith(".")
         pieces.append(tokens[at])
         at += 1
-        if pieces[-1] == ("name", "steps") and not is_attribute and tokens[at : at + 1] == [("operator", ".")]:
+        if pieces[-1] != ("name", "steps") or tokens[at : at + 1] != [("operator", ".")]:
+            continue
+        is_attribute = _joined(pieces[-3:-1]).rstrip().endswith(".")
+        if not is_attribute:
             name, length = _step_name(tokens[at + 1 :], known)
-            pieces.append(("operator", f"[{name!r}]"))
+            pieces.append((_STEP, f"[{name!r}]"))
             at += 1 + length
     return pieces
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
+from heapq import heappop, heappush
+from operator import or_
 from typing import Final
 
 from bmad_messenger.workflow.model import Step, Workflow
@@ -12,6 +15,7 @@ from bmad_messenger.workflow.run import Run, State
 _SHAPES: Final = {"exec": ('["', '"]'), "ask": ('{{"', '"}}'), "wait": ('(["', '"])'), "workflow": ('[["', '"]]')}
 """How Mermaid draws each kind of step: a box, a hexagon, a stadium, a box with double sides."""
 
+_MOST_COLUMNS: Final = 80
 _MARKS: Final[Mapping[State, str]] = {
     State.PENDING: "·",
     State.RUNNING: "▸",
@@ -38,11 +42,13 @@ def mermaid(workflow: Workflow, run: Run | None = None) -> str:
     for step in workflow.all_steps:
         opening, closing = _SHAPES[step.kind]
         lines.append(f"    {names[step.id]}{opening}{_escaped(label_of(step))}{closing}")
+    needs = direct_needs(workflow)
     for step in workflow.all_steps:
         text = f'|"{_escaped(step.when)}"|' if isinstance(step.when, str) else ""
-        lines += [f"    {names[name]} -->{text} {names[step.id]}" for name in direct_needs(step, workflow.all_steps)]
+        lines += [f"    {names[name]} -->{text} {names[step.id]}" for name in needs[step.id]]
     if workflow.final:
-        ends = [step.id for step in workflow.steps if not any(step.id in one.needs for one in workflow.steps)]
+        needed = {name for step in workflow.steps for name in step.needs}
+        ends = [step.id for step in workflow.steps if step.id not in needed]
         firsts = [step.id for step in workflow.final if not step.needs]
         lines += [f"    {names[end]} -.-> {names[first]}" for end in ends for first in firsts]
     if run is not None:
@@ -53,23 +59,29 @@ def mermaid(workflow: Workflow, run: Run | None = None) -> str:
 def drawing(workflow: Workflow, run: Run | None = None) -> list[str]:
     """The steps a line each, in an order in which none stands above one that it needs; lines join them.
 
-    A step stands at a column of its own while something still needs it, as a branch does in a log of git.
+    A step stands at a column of its own while something still needs it, as a branch does in a log of git. Where that
+    takes more columns than an eye can follow, each line names what its step needs instead.
     """
+    needs = direct_needs(workflow)
+    return _joined(workflow, needs, run) or _listed(workflow, needs, run)
+
+
+def _joined(workflow: Workflow, needs: Mapping[str, Sequence[str]], run: Run | None) -> list[str]:
+    """The lines, joined; none where that takes too many columns."""
     lines: list[str] = []
     columns: list[str | None] = []  # which step's line runs down each column
-    left = {
-        step.id: [one.id for one in workflow.all_steps if step.id in direct_needs(one, workflow.all_steps)]
-        for step in workflow.all_steps
-    }
+    left = dict.fromkeys(needs, 0)  # how many still need each step
+    for name in (name for needed in needs.values() for name in needed):
+        left[name] += 1
     for step in _in_order(workflow):
-        needed = [column for column, name in enumerate(columns) if name is not None and step.id in left[name]]
-        for column in needed:
-            name = columns[column]
-            assert name is not None  # it is one of those that hold a name
-            left[name] = [one for one in left[name] if one != step.id]
+        needed = [column for column, name in enumerate(columns) if name in needs[step.id]]
+        for name in needs[step.id]:
+            left[name] -= 1
         at = needed[0] if needed and not left[str(columns[needed[0]])] else _free(columns)
         if at == len(columns):
             columns.append(None)
+        if len(columns) > _MOST_COLUMNS:
+            return []
         lines.append(f"{_rails(columns, at, needed, _mark(step, run))} {label_of(step)}{_condition(step)}")
         for column in needed:
             if not left[str(columns[column])]:
@@ -80,38 +92,49 @@ def drawing(workflow: Workflow, run: Run | None = None) -> list[str]:
     return lines
 
 
+def _listed(workflow: Workflow, needs: Mapping[str, Sequence[str]], run: Run | None) -> list[str]:
+    lines = []
+    for step in _in_order(workflow):
+        after = f"  (after {', '.join(needs[step.id])})" if needs[step.id] else ""
+        lines.append(f"{_mark(step, run)} {label_of(step)}{_condition(step)}{after}")
+    return lines
+
+
 def label_of(step: Step) -> str:
     """What stands for a step: its id, and what it does."""
     what = {"exec": str(step.what), "workflow": f"workflow {step.what}", "ask": "ask", "wait": "wait"}[step.kind]
     return f"{step.id}: {what}{' for each' if step.foreach is not None else ''}"
 
 
-def direct_needs(step: Step, steps: Sequence[Step]) -> list[str]:
-    """The steps that a step needs, but for those that another of them needs anyway."""
-    above = {one.id: {*one.needs} for one in steps}
-
-    def reached(name: str) -> set[str]:
-        found, open_ones = set(), [*above.get(name, ())]
-        while open_ones:
-            one = open_ones.pop()
-            if one not in found:
-                found.add(one)
-                open_ones += above.get(one, ())
-        return found
-
-    indirect = {other for name in step.needs for other in reached(name)}
-    return [name for name in step.needs if name not in indirect]
+def direct_needs(workflow: Workflow) -> dict[str, list[str]]:
+    """For each step those that it needs, but for those that another of them needs anyway."""
+    bits = {step.id: 1 << number for number, step in enumerate(workflow.all_steps)}
+    above: dict[str, int] = {}  # all that a step needs, however far up, as the bits of a number
+    direct: dict[str, list[str]] = {}
+    for step in _in_order(workflow):
+        indirect = reduce(or_, (above[name] for name in step.needs), 0)
+        above[step.id] = reduce(or_, (bits[name] for name in step.needs), indirect)
+        direct[step.id] = [name for name in step.needs if not bits[name] & indirect]
+    return direct
 
 
 def _in_order(workflow: Workflow) -> Iterator[Step]:
+    """The steps, each after those that it needs, and otherwise as they stand in the file."""
     for section in (workflow.steps, workflow.final):
-        open_steps = [*section]
-        over: set[str] = set()
-        while open_steps:
-            step = next(one for one in open_steps if over.issuperset(one.needs))
-            open_steps.remove(step)
-            over.add(step.id)
-            yield step
+        numbers = {step.id: number for number, step in enumerate(section)}
+        left = [len(step.needs) for step in section]
+        needed_by: list[list[int]] = [[] for _ in section]
+        for number, step in enumerate(section):
+            for name in step.needs:
+                needed_by[numbers[name]].append(number)
+        ready = [number for number, count in enumerate(left) if not count]
+        while ready:
+            number = heappop(ready)
+            yield section[number]
+            for other in needed_by[number]:
+                left[other] -= 1
+                if not left[other]:
+                    heappush(ready, other)
 
 
 def _free(columns: Sequence[str | None]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
@@ -12,13 +13,15 @@ from typing import Final
 from bmad_messenger.config import Project
 from bmad_messenger.errors import InvalidError, MessengerError, NotFoundError
 from bmad_messenger.files import read_text
-from bmad_messenger.findings import Source
+from bmad_messenger.findings import Finding, Source
 from bmad_messenger.shipped import shipped
 from bmad_messenger.workflow.bmad.recognising import is_bmad
 from bmad_messenger.workflow.model import QUICK_TASKS, Step, Workflow
-from bmad_messenger.workflow.reading import read_workflow
+from bmad_messenger.workflow.reading import Reading, read_as_far_as_possible
 
-_SUFFIXES: Final = (".yaml", ".yml")
+SUFFIXES: Final = (".yaml", ".yml")
+"""How the name of a workflow's file ends."""
+
 _NO_WORKFLOWS: Final = ("routes",)  # the shipped folder's other file
 _ON: Final = re.compile(r"""\bon["']?\s*:""")
 
@@ -28,7 +31,7 @@ class Library:
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self._read: dict[Path, tuple[str, tuple[Workflow, Source]]] = {}
+        self._read: dict[Path, tuple[str, Reading]] = {}
 
     def files(self) -> dict[str, Path]:
         """The file of each workflow, by name."""
@@ -41,7 +44,7 @@ class Library:
         Raises:
             NotFoundError: where there is none; it names the nearest.
         """
-        if name.endswith(_SUFFIXES) or os.sep in name:
+        if name.endswith(SUFFIXES) or os.sep in name:
             path = self.project.root / name
             if path.is_file():
                 return path
@@ -69,6 +72,18 @@ class Library:
 
     def read_file(self, path: Path) -> tuple[Workflow, Source]:
         """The workflow in a file; raises what `read` does."""
+        found = self.examine(path)
+        if problems := found.problems():
+            raise InvalidError.of(problems, "")
+        return found.workflow, found.source
+
+    def examine(self, path: Path) -> Reading:
+        """What of a workflow's file can be read, and what is wrong with it by itself.
+
+        Raises:
+            NotFoundError: where there is none.
+            InvalidError: where it is no YAML, or one of BMAD's own.
+        """
         text = read_text(path, self.name(path))
         if text is None:
             raise NotFoundError(f"there is no file {self.name(path)}", hint="bring it back, or start a new run")
@@ -76,22 +91,19 @@ class Library:
             hint = "`bmad-messenger workflow show` and `run` take it by its file"
             raise InvalidError("this is a workflow of BMAD's own kind", hint=hint, path=self.name(path))
         if path not in self._read or self._read[path][0] != text:
-            workflow, source = read_workflow(text, self.name(path))
-            self._require_name(workflow, source, path)
-            self._read[path] = (text, (workflow, source))
+            self._read[path] = (text, self._rightly_named(read_as_far_as_possible(text, self.name(path)), path))
         return self._read[path][1]
 
-    def _require_name(self, workflow: Workflow, source: Source, path: Path) -> None:
-        """Refuse a workflow that is found by one name and calls itself by another."""
-        if path.parent in (shipped("workflows"), self.project.folder / "workflows") and workflow.name != path.stem:
-            line, column = source.document.place(("name",))
-            raise InvalidError(
-                f"the workflow is called {workflow.name}, and its file {path.stem}",
-                hint="give both the same name",
-                path=source.name,
-                line=line,
-                column=column,
-            )
+    def _rightly_named(self, found: Reading, path: Path) -> Reading:
+        """The reading; a workflow that is found by one name and calls itself by another is not sound."""
+        name = found.workflow.name
+        own = (shipped("workflows"), self.project.folder / "workflows")
+        if path.parent not in own or name in ("", path.stem):
+            return found
+        finding = Finding(
+            ("name",), f"the workflow is called {name}, and its file {path.stem}", "give both the same name"
+        )
+        return replace(found, findings=(*found.findings, finding))
 
     def is_slow(self, step: Step) -> bool:
         """Whether a step may take its time: it runs a task that does more than touch the queue, or such a workflow."""
@@ -126,5 +138,5 @@ class Library:
 def _in_folder(folder: Path) -> Iterator[tuple[str, Path]]:
     if folder.is_dir():
         for path in sorted(folder.iterdir()):
-            if path.suffix in _SUFFIXES and path.stem not in _NO_WORKFLOWS:
+            if path.suffix in SUFFIXES and path.stem not in _NO_WORKFLOWS:
                 yield path.stem, path

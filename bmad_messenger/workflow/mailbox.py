@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Final
 
@@ -17,7 +17,8 @@ from bmad_messenger.workflow.model import fits
 _WORDS: Final = ("type", "from", "route", "reply_to")
 """What stands in a message's file as the wait has it."""
 
-_SLACK: Final = 86_400.0  # seconds by which the clocks of who wrote a message and who closed it may differ
+_SLACK: Final = 86_400.0  # seconds by which a file's time may differ from that of what it tells
+_SKEW: Final = timedelta(hours=1)  # by which the clocks of two machines may differ
 
 
 class Mailbox:
@@ -43,17 +44,23 @@ class Mailbox:
         return sorted(self.messenger.list(), key=lambda message: message.created)
 
     def candidates(self, wanted: Mapping[str, Any], since: datetime) -> Iterator[Message]:
-        """The messages that fit: sent at `since` or later, or else answers to one that was sent then or later.
+        """The messages that fit: all that are open, and those that were closed at `since` or later.
 
-        Those of the queue come first, each part in its order of time.
+        Those of the queue come first, each part in its order of time. Who wrote or closed a message may have another
+        clock: of the open ones no date is looked at, and of the others up to an hour is allowed for.
         """
         reply_to = wanted.get("reply_to")
         for message in self.open if reply_to is None else self._replies.get(reply_to, ()):
-            if (reply_to is not None or message.created >= since) and fits(message, wanted):
+            if fits(message, wanted):
                 yield message
         for message in self._closed(wanted, since):
-            if (reply_to is not None or message.created >= since) and fits(message, wanted):
+            if (reply_to is not None or _is_since(message, since)) and fits(message, wanted):
                 yield message
+
+    def there(self, several: Iterable[Mapping[str, Any]], now: datetime) -> tuple[str, ...]:
+        """The ids of the messages that are `candidates` now for one of several descriptions."""
+        found = (message.message_id for wanted in several for message in self.candidates(wanted, now))
+        return tuple(dict.fromkeys(found))
 
     @cached_property
     def _replies(self) -> dict[str, list[Message]]:
@@ -105,3 +112,8 @@ class Mailbox:
             found = os.stat(self.messenger.project.queue)
             return found.st_ino, found.st_size, found.st_mtime_ns
         return None
+
+
+def _is_since(message: Message, since: datetime) -> bool:
+    """Whether a closed message was sent or closed at `since` or later, as far as dates can be trusted."""
+    return max(message.created, message.closed or message.created) >= since - _SKEW

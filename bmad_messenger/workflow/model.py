@@ -21,8 +21,9 @@ INBOX: Final = "inbox"
 
 RECEIVE: Final = "receive-message"
 SEND: Final = "send-message"
+CLOSE: Final = "close-message"
 COMMAND: Final = "run-command"
-QUICK_TASKS: Final = (SEND, RECEIVE, "close-message")
+QUICK_TASKS: Final = (SEND, RECEIVE, CLOSE)
 """The tasks that only touch the queue: they are done one after the other, and what they are given ends in a file."""
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -51,6 +52,8 @@ class Retry:
 @dataclass(frozen=True, slots=True)
 class Step:
     """One step. `what` is the value under the key that is its kind; `at` is its place in the file.
+
+    Where the file does not say in a way that can be read what the step does, its kind is empty; such a step never runs.
 
     `needs` are all the steps that must have ended first: those that it names, or else the one above, and those that its
     expressions read.
@@ -121,6 +124,16 @@ class Workflow:
         """The steps and those at the end."""
         return self.steps + self.final
 
+    @property
+    def awaited(self) -> list[dict[str, Any]]:
+        """The messages that steps wait for and that answer none, as far as the file tells."""
+        waits = (step.what["message"] for step in self.all_steps if step.kind == "wait" and "message" in step.what)
+        return [
+            {key: value for key, value in wanted.items() if next(texts_in(value), None) is None}
+            for wanted in waits
+            if "reply_to" not in wanted
+        ]
+
 
 def workflow_of(mapping: Mapping[str, Any], path: str, digest: str) -> Workflow:
     """The workflow that a mapping holds which is valid by `workflow.schema.json`."""
@@ -182,13 +195,13 @@ def _steps(mappings: Any, section: str, above: tuple[str, ...]) -> tuple[Step, .
 
 
 def _step(mapping: Mapping[str, Any], at: Path, above: tuple[str, ...]) -> Step:
-    kind = next(kind for kind in KINDS if kind in mapping)
+    kind = next((kind for kind in KINDS if kind in mapping), "")
     needs = mapping.get("needs", above)
     retry = mapping.get("retry") or {}
     return Step(
         id=mapping["id"],
         kind=kind,
-        what=mapping[kind],
+        what=mapping.get(kind),
         at=at,
         params=mapping.get("with") or {},
         needs=(needs,) if isinstance(needs, str) else tuple(needs),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from bmad_messenger import message as messages
+from bmad_messenger.command_task import CommandError
 from bmad_messenger.errors import DamagedError, InvalidError, LockTimeoutError, MessengerError
 from bmad_messenger.findings import Source
 from bmad_messenger.message import format_time, parse_time
@@ -18,9 +19,11 @@ from bmad_messenger.workflow.context import context_of
 from bmad_messenger.workflow.crew import Crew
 from bmad_messenger.workflow.ending import outputs_of, sender_of, tell_of_failure, tell_of_timeout
 from bmad_messenger.workflow.masking import masked
-from bmad_messenger.workflow.model import Step, Workflow
+from bmad_messenger.workflow.model import COMMAND, Step, Workflow
 from bmad_messenger.workflow.opening import deadline_of, opened
 from bmad_messenger.workflow.run import Attempt, Place, Run, State, StepRun, WorkflowChangedError
+from bmad_messenger.workflow.runs import Word
+from bmad_messenger.workflow.secrets import SecretMissingError
 
 if TYPE_CHECKING:
     from bmad_messenger.workflow.engine import Engine
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 Outcome = Done | Waits | BaseException
 """What an attempt comes to; an exception where it fails."""
 
-_TROUBLE: Final = (DamagedError, LockTimeoutError, WorkflowChangedError)
+_TROUBLE: Final = (DamagedError, LockTimeoutError, SecretMissingError, WorkflowChangedError)
 """What is nobody's failure: the run stays as it is, and whoever takes it on next tries again."""
 
 _LOOK_EVERY: Final = 1.0  # seconds between looks at what some steps wait for while others are in hand
@@ -61,6 +64,7 @@ class Progress:
             MessengerError: where the files are in the way.
         """
         try:
+            self._heed()
             self._deliver()
             self.engine.mailbox.refresh()
             while self._pass() or self._hold_on():
@@ -74,12 +78,38 @@ class Progress:
 
     def cancel(self, note: str | None) -> Run:
         """End the run: only its steps at the end are still done. Raises what `advance` does."""
-        self.run = replace(self.run, ending=State.CANCELLED, error=note or self.run.error)
+        self._cancel(note)
         return self.advance()
+
+    def _heed(self) -> None:
+        """Cancel the run where somebody has left word to do so."""
+        word = self.engine.runs.word(self.run.run_id)
+        if word is None:
+            return
+        if word.is_last:
+            self.workflow = replace(self.workflow, steps=(), final=())
+        if self.run.ending is None or word.is_last:
+            self._cancel(self._masked(word.note))
+            self._write()
+        self._pass_word_on(word)
+
+    def _cancel(self, note: str | None) -> None:
+        self.run = replace(self.run, ending=State.CANCELLED, error=note or self.run.error)
+
+    def _pass_word_on(self, word: Word) -> None:
+        """Leave word for the runs that are in hand for steps of this one."""
+        runs, wanted = self.engine.runs, Word(f"the run {self.run.run_id} cancelled", word.is_last)
+        for place in self._crew:
+            step = self._steps[place.step]
+            if step.kind == "workflow" and (word.is_last or step not in self.workflow.final):
+                child = self.engine.child_of(self.run, step, self._key(place))
+                if runs.exists(child) and not runs.head(child).state.is_over and runs.word(child) != wanted:
+                    runs.leave_word(child, wanted)
 
     def _pass(self) -> bool:
         """Do what is due now, and take in what has come of a step in hand; whether there may be more to do."""
         before = self.run
+        self._heed()
         self._abandon()
         self._check_time()
         if not self._is_stopped:
@@ -87,6 +117,7 @@ class Progress:
             slow = [place for place in due if self.engine.library.is_slow(self._steps[place.step])]
             self._take_in_hand(slow[: self._crew.free])
             for place in due:
+                self._heed()
                 if place not in slow and self.run.ending is before.ending and not self._is_stopped:
                     self._do(place)
         found = self._crew.next(0.0 if self.run != before else _LOOK_EVERY)
@@ -159,8 +190,9 @@ class Progress:
         except InvalidError as error:
             self._fail(place, error)
             return False
-        begun = replace(found, state=State.RUNNING, started=found.started or now, waits_for=None, error=None)
-        self._set(place, replace(begun, deadline=first, attempts=(*found.attempts, Attempt(now))))
+        begun = replace(found, state=State.RUNNING, started=found.started or now, deadline=first)
+        attempts = (*found.attempts, Attempt(now))
+        self._set(place, replace(begun, waits_for=None, error=None, outputs=None, attempts=attempts))
         return True
 
     def _doing(self, place: Place, engine: Engine) -> Doing:
@@ -204,19 +236,27 @@ class Progress:
             self._fail_or_rest(place, outcome)
 
     def _fail_or_rest(self, place: Place, error: MessengerError) -> None:
-        """Let a place be tried again later, as far as its step allows, or else fail."""
-        now, retry = messages.now(), self._steps[place.step].retry
-        tried = self.run.at(place).tried(now, self._words(error))
+        """Let a place be tried again later, as far as its step and the time allow, or else fail."""
+        self._heed()  # that it is to be cancelled may be why it failed
+        now, found, retry = messages.now(), self.run.at(place), self._steps[place.step].retry
+        outputs = self._masked(error.outputs) if isinstance(error, CommandError) else None
+        if self.run.ending is State.CANCELLED and self._steps[place.step] not in self.workflow.final:
+            self._set(place, found.ends(State.CANCELLED, now, outputs=outputs, error=self._words(error)))
+            return
+        if found.deadline is not None and now >= found.deadline and self._steps[place.step].on_timeout != "escalate":
+            self._let_pass(place, outputs)
+            return
+        tried = replace(found.tried(now, self._words(error)), outputs=outputs)
         if tried.failures > retry.times:
-            self._fail(place, error)
+            self._fail(place, error, outputs)
             return
         again = now + timedelta(seconds=retry.pause(tried.failures))
         self._set(place, replace(tried, state=State.WAITING, waits_for={"retry": format_time(again)}))
 
-    def _fail(self, place: Place, error: MessengerError) -> None:
+    def _fail(self, place: Place, error: MessengerError, outputs: Any = None) -> None:
         now, text = messages.now(), self._words(error)
-        found = self.run.at(place)
-        self._set(place, replace(found, started=found.started or now).ends(State.FAILED, now, error=text))
+        found = replace(self.run.at(place), started=self.run.at(place).started or now)
+        self._set(place, found.ends(State.FAILED, now, outputs=outputs, error=text))
         if not self._steps[place.step].continue_on_error and self.run.ending is None:
             self.run = replace(self.run, ending=State.FAILED, error=f"{place}: {text}")
 
@@ -240,19 +280,21 @@ class Progress:
                 if deadline is not None and now >= deadline and not self.run.at(place).state.is_over:
                     self._let_pass(place)
 
-    def _let_pass(self, place: Place) -> None:
-        """Do what is to be done where the time-out of a step has passed."""
+    def _let_pass(self, place: Place, outputs: Mapping[str, Any] | None = None) -> None:
+        """Do what is to be done where the time-out of a step has passed, which has left these outputs."""
         step, found = self._steps[place.step], self.run.at(place)
         if step.on_timeout == "escalate":
             tell_of_timeout(self.engine.messenger, self.workflow, self.run, place, self._key(place))
             self._set(place, replace(found, deadline=None))
             return
+        if place in self._crew and step.what == COMMAND:
+            return  # its program is stopped at the same time; what it has printed comes
         self._crew.give_up(place)
         give_up(self.engine, found.waits_for or {}, f"the step {place} of the run {self.run.run_id} took too long")
         if step.on_timeout == "continue":
-            self._set(place, found.ends(State.DONE, messages.now(), outputs={"timed_out": True}))
+            self._set(place, found.ends(State.DONE, messages.now(), outputs={**(outputs or {}), "timed_out": True}))
         else:
-            self._fail(place, InvalidError(f"it took longer than {step.timeout}"))
+            self._fail(place, InvalidError(f"it took longer than {step.timeout}"), outputs)
 
     def _abandon(self) -> None:
         """Where the run ends before its time, cancel all that is left of its steps, but for what is in hand."""
@@ -275,7 +317,7 @@ class Progress:
         if self._is_stopped or pause > self.engine.patience:
             return False
         self._write()
-        return not self.engine.stop.wait(max(pause, 0.01))
+        return not self.engine.stop.wait(min(max(pause, 0.01), _LOOK_EVERY))
 
     def _conclude(self) -> None:
         """Say how the run stands, and end it where nothing is left to do."""
@@ -293,6 +335,7 @@ class Progress:
         state = self.run.ending or State.DONE
         self.run = replace(self.run, ending=None, ended=messages.now(), deadline=None)
         self._write(state)
+        self.engine.runs.drop_word(self.run.run_id)
 
     @property
     def _is_main_open(self) -> bool:

@@ -41,6 +41,10 @@ class State(Enum):
         return self in (State.DONE, State.SKIPPED, State.FAILED, State.CANCELLED)
 
 
+RUN_STATES: Final = (State.RUNNING, State.WAITING, State.DONE, State.FAILED, State.CANCELLED)
+"""How a run can stand; the other states are a step's."""
+
+
 class Place(NamedTuple):
     """A step, or one round of a step that is done for each of several items."""
 
@@ -127,6 +131,7 @@ class Run:
         path: the name of its workflow's file; `digest` is the hash of the text that the file had.
         parent: the run and the step that started it.
         trigger: the message that started it.
+        before: the messages that were there when it began and that its steps don't wait for.
         secrets: the environment variables whose values are masked in it: its workflow's, and those of its parents.
         deadline: when its time-out passes.
         ending: how it will end, once that is settled and only the steps under `finally` are left.
@@ -143,6 +148,7 @@ class Run:
     params: Mapping[str, Any] = field(default_factory=dict)
     trigger: Mapping[str, Any] | None = None
     parent: Mapping[str, str] | None = None
+    before: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
     deadline: datetime | None = None
     ending: State | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,7 @@ from bmad_messenger.workflow.run_text import parse_run, render_run
 from bmad_messenger.yaml.parse import parse
 
 _SUFFIX: Final = ".yaml"
+_WORD_SUFFIX: Final = ".cancel.journal"  # a name that git is told to ignore
 _HEAD_BYTES: Final = 8192
 _END_OF_HEAD: Final = re.compile(r"^started:", re.MULTILINE)
 _STATE: Final = re.compile(r'^state: "?(\w+)"?$', re.MULTILINE)
@@ -34,6 +36,13 @@ class Head(NamedTuple):
     state: State
     due: datetime | None
     waits_for: tuple[Mapping[str, Any], ...]
+
+
+class Word(NamedTuple):
+    """Word that a run is to be cancelled, for the process that is at it: why, and whether even its last steps end."""
+
+    note: str | None = None
+    is_last: bool = False
 
 
 class Runs:
@@ -123,6 +132,7 @@ class Runs:
             make_folder(self.folder)
             if new:
                 ignore_local(self.project)
+                self.drop_word(run.run_id)  # it was about another run of this id, whose file is gone
             return publish(self.path(run.run_id), render_run(run).encode(), replace=not new, follow=False)
 
     @contextmanager
@@ -147,15 +157,46 @@ class Runs:
         finally:
             lock.release()
 
+    def leave_word(self, run_id: str, word: Word) -> None:
+        """Say that the run is to be cancelled; its lock need not be held. It counts until `drop_word`."""
+        with refusals("write", self.project.name(self.folder)):
+            publish(self._word(run_id), json.dumps(word._asdict()).encode(), follow=False)
+
+    def word(self, run_id: str) -> Word | None:
+        """What was said by `leave_word`."""
+        text = read_text(self._word(run_id), self.project.name(self.folder))
+        if text is None:
+            return None
+        try:
+            found = json.loads(text)
+            return Word(found["note"], found["is_last"])
+        except (KeyError, TypeError, ValueError):  # that it is there is what counts
+            return Word()
+
+    def drop_word(self, run_id: str) -> None:
+        """Forget what was said by `leave_word`; the run's lock is held, or there is no such run."""
+        with refusals("remove", self.project.name(self.folder)), suppress(FileNotFoundError):
+            os.unlink(self._word(run_id))
+
+    def with_word(self) -> frozenset[str]:
+        """The ids of the runs that were said to be cancelled."""
+        with refusals("read", self.project.name(self.folder)), suppress(FileNotFoundError, NotADirectoryError):
+            names = os.listdir(self.folder)
+            return frozenset(name[1:].removesuffix(_WORD_SUFFIX) for name in names if name.endswith(_WORD_SUFFIX))
+        return frozenset()
+
     def remove(self, run_id: str) -> None:
         """Forget a run."""
         with refusals("remove", self.name(run_id)):
-            for path in (self.path(run_id), self._lock(run_id)):
+            for path in (self.path(run_id), self._lock(run_id), self._word(run_id)):
                 with suppress(FileNotFoundError):
                     os.unlink(path)
 
     def _lock(self, run_id: str) -> Path:
         return self.folder / f".{run_id}.lock"
+
+    def _word(self, run_id: str) -> Path:
+        return self.folder / f".{run_id}{_WORD_SUFFIX}"
 
 
 def run_id_of(workflow: str, started: datetime, *cause: str) -> str:

@@ -15,14 +15,12 @@ from bmad_messenger import message as messages
 from bmad_messenger.config import Project
 from bmad_messenger.errors import LockTimeoutError, MessengerError
 from bmad_messenger.files import make_folder, refusals
-from bmad_messenger.message import Message, Status
 from bmad_messenger.watching import changes
-from bmad_messenger.workflow.actions import holds
 from bmad_messenger.workflow.engine import Engine
-from bmad_messenger.workflow.expressions import condition
-from bmad_messenger.workflow.model import Workflow, fits
+from bmad_messenger.workflow.looking import ASKED_AGAIN, hash_of
 from bmad_messenger.workflow.run import Run, State
 from bmad_messenger.workflow.runs import Head, Runs
+from bmad_messenger.workflow.starting import starting
 
 _LONGEST_REST: Final = 30.0  # seconds; bounds what is lost where a notice is missed
 
@@ -92,40 +90,28 @@ def serve(open_engine: Callable[[], Engine], report: Callable[[Tick], None], sto
 
 
 def _triggered(engine: Engine, errors: list[MessengerError]) -> Iterator[str]:
-    """Starts a run for each message that a workflow is to be started by; gives the runs' ids."""
-    pending = [one for one in engine.mailbox.open if one.status is Status.PENDING]
-    for name in engine.library.starters() if pending else ():
+    """Starts a run for each message that a workflow is to be started by, and marks it read; gives the runs' ids."""
+    there = engine.mailbox.open
+    for name in engine.library.starters():
         with _collected(errors):
             workflow, _ = engine.library.read(name)
-            if workflow.trigger is not None:
-                for message in pending:
-                    with _collected(errors):
-                        yield from _started(engine, name, workflow, workflow.trigger, message)
-
-
-def _started(
-    engine: Engine, name: str, workflow: Workflow, trigger: Mapping[str, Any], message: Message
-) -> Iterator[str]:
-    """Starts the run that a message triggers, and marks it read: it has been taken over."""
-    reader = trigger.get("to") or message.to_agent
-    if not fits(message, trigger) or reader in message.read_by:
-        return
-    mapping = message.to_mapping()
-    if "if" in trigger and not holds(condition(trigger["if"], workflow.ids), {"message": mapping}):
-        return
-    run = engine.start(name, {}, trigger=mapping)
-    if reader is not None:
-        engine.messenger.mark_read(reader, [message.message_id])
-    yield run.run_id
+            for message, reader in starting(engine, name, workflow, there) if workflow.trigger is not None else ():
+                with _collected(errors):
+                    run = engine.start(name, {}, trigger=message.to_mapping())
+                    if reader is not None:
+                        engine.messenger.mark_read(reader, [message.message_id])
+                    yield run.run_id
 
 
 def _due(engine: Engine, errors: list[MessengerError]) -> Iterator[str]:
     """The ids of the runs that are not over, and for which there may be something to do."""
-    now = messages.now()
+    now, to_cancel = messages.now(), engine.runs.with_word()
     for head in engine.runs.heads():
         if isinstance(head, MessengerError):
             errors.append(head)
-        elif head.state is State.RUNNING or (head.state is State.WAITING and _may_go_on(engine, head, now)):
+        elif head.state is State.RUNNING or (
+            head.state is State.WAITING and (head.run_id in to_cancel or _may_go_on(engine, head, now))
+        ):
             yield head.run_id
 
 
@@ -145,8 +131,10 @@ def _may_have_come(engine: Engine, waits_for: Mapping[str, Any]) -> bool:
     if "since" not in waits_for:
         return False
     wanted = waits_for.get("message") or {"reply_to": waits_for["answer_to"], "from": waits_for["from"]}
-    passed = waits_for.get("passed", ())
-    return any(one.message_id not in passed for one in engine.mailbox.candidates(wanted, waits_for["since"]))
+    asked_again = waits_for.get(ASKED_AGAIN, {})
+    wants = [wanted, *({**wanted, "reply_to": one} for one in asked_again.values() if one is not None)]
+    found = [one.message_id for each in wants for one in engine.mailbox.candidates(each, waits_for["since"])]
+    return bool(found) and hash_of(found) != waits_for.get("passed")
 
 
 def _rest_until_change(project: Project, seconds: float, stop: threading.Event, before: tuple[int, ...]) -> None:

@@ -49,9 +49,9 @@ class TestInstall:
         run = cli("git", "install", "--check")
 
         assert run.code == 3
-        assert len(run.out.splitlines()) == 4
+        assert len(run.out.splitlines()) == 5
         assert all(line.endswith("; run `bmad-messenger git install`") for line in run.out.splitlines())
-        assert len(cli("git", "install", "--check", "--json").document["problems"]) == 4
+        assert len(cli("git", "install", "--check", "--json").document["problems"]) == 5
 
     def test_check_finds_everything(self, cli: Cli, repository: Path) -> None:
         cli("git", "install", "--pre-commit")

@@ -19,6 +19,7 @@ from bmad_messenger.git.drivers import LEFT_MARKED, Versions, main, merge, merge
 
 QUEUE = "_bmad-output/messenger/message-queue.yaml"
 RECORD = "_bmad-output/messenger/archive/2025-01/MSG-20250115-a1b2.yaml"
+RUN = "_bmad-output/messenger/runs/release-20250115-a1b2c3d4.yaml"
 
 
 class Merge(NamedTuple):
@@ -44,6 +45,17 @@ def message(suffix: str, question: str = "What?", **fields: str) -> str:
 
 def queue(*items: str) -> str:
     return "".join(["messages:\n" if items else "messages: []\n", *items])
+
+
+def run_file(answer: str) -> str:
+    """The file of a run that waits for an answer, or has it."""
+    seconds = len(answer)
+    done = f'state: "done"\n    ended: "2025-01-15T10:30:0{seconds}Z"\n    outputs:\n      answer: "{answer}"'
+    return (
+        'run: "release-20250115-a1b2c3d4"\nworkflow: "release"\nstate: "waiting"\n'
+        'started: "2025-01-15T10:30:00Z"\nfile: "release.yaml"\nhash: "00"\nparams: {}\n'
+        f"steps:\n  approve:\n    {done if answer else 'state: waiting'}\n"
+    )
 
 
 def record(item: str) -> str:
@@ -100,6 +112,22 @@ class TestMerge:
         same = record(message("a1b2"))
 
         assert driver("", same, same.replace("pending", "read"), path=RECORD).text == same.replace("pending", "read")
+
+    def test_run_is_never_in_conflict_and_what_was_decided_is_told(self, driver: Driver) -> None:
+        versions = [run_file(done) for done in ("", "go", "stop")]
+        run = driver(*versions, path=RUN)
+
+        assert (run.code, run.text) == (0, versions[1])
+        assert run.errors == (
+            f"bmad-messenger: {RUN}: the step 'approve' ended differently on the two sides; "
+            "kept the run in which it ended first\n"
+        )
+
+    def test_run_that_neither_side_can_read_is_merged_by_lines(self, driver: Driver) -> None:
+        run = driver("run: [\n", "run: {\n", "run: ]\n", path=RUN)
+
+        assert run.code == LEFT_MARKED
+        assert "neither side is the file of a run" in run.errors
 
     def test_conflict_is_told_with_its_line(self, driver: Driver) -> None:
         base = queue(message("aaaa"), message("bbbb"))

@@ -18,6 +18,7 @@ from tests.git.real_git import git
 ATTRIBUTES = "_bmad-output/messenger/.gitattributes"
 QUEUE = "_bmad-output/messenger/message-queue.yaml"
 RECORD = "_bmad-output/messenger/archive/2025-01/MSG-20250115-a1b2.yaml"
+RUN = "_bmad-output/messenger/runs/welcome-20250115-a1b2c3d4.yaml"
 
 
 @pytest.fixture
@@ -38,14 +39,17 @@ def files_of(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in paths if path.exists()}
 
 
-@pytest.mark.parametrize(("path", "diff"), [(QUEUE, "bmad-messenger"), (RECORD, "unspecified")])
+@pytest.mark.parametrize(("path", "diff"), [(QUEUE, "bmad-messenger"), (RECORD, "unspecified"), (RUN, "unspecified")])
 def test_git_knows_how_to_merge_and_show(project: Project, path: str, diff: str) -> None:
     install(project)
 
     assert attributes_of(project.root, path) == {"merge: bmad-messenger", f"diff: {diff}"}
 
 
-@pytest.mark.parametrize("path", ["_bmad-output/messenger/config.yaml", "other/message-queue.yaml", "archive/a.yaml"])
+@pytest.mark.parametrize(
+    "path",
+    ["_bmad-output/messenger/config.yaml", "other/message-queue.yaml", "archive/a.yaml", "runs/a.yaml"],
+)
 def test_other_files_are_merged_as_before(project: Project, path: str) -> None:
     install(project)
 
@@ -182,6 +186,7 @@ class TestMissing:
         assert [str(problem) for problem in missing(project)] == [
             f"{ATTRIBUTES} does not say how git merges the queue; run `bmad-messenger git install`",
             f"{ATTRIBUTES} does not say how git merges the archive; run `bmad-messenger git install`",
+            f"{ATTRIBUTES} does not say how git merges the runs; run `bmad-messenger git install`",
             "this clone has no merge driver: merge.bmad-messenger.driver is not set; run `bmad-messenger git install`",
             "this clone has no diff driver: diff.bmad-messenger.textconv is not set; run `bmad-messenger git install`",
         ]
@@ -217,6 +222,7 @@ class TestMissing:
         assert [problem.message for problem in problems] == [
             f"other attributes stand above those of {ATTRIBUTES} for the queue",
             f"other attributes stand above those of {ATTRIBUTES} for the archive",
+            f"other attributes stand above those of {ATTRIBUTES} for the runs",
         ]
         assert problems[0].hint == f"see `git check-attr -a {QUEUE}`"
 

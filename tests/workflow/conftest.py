@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from bmad_messenger import Messenger, hookimpl
+from bmad_messenger.workflow.checking import problems_in
 from bmad_messenger.workflow.engine import Engine
+from bmad_messenger.workflow.library import Library
 from bmad_messenger.workflow.run import Run
 
 TELL = "exec: send-message\n    with: {type: notify, from_agent: pm, to_agent: dev, payload: {message: "
@@ -85,6 +87,24 @@ def write(messenger: Messenger) -> Write:
         return path
 
     return write
+
+
+Problems = Callable[..., list[str]]
+
+
+@pytest.fixture
+def problems(write: Write, messenger: Messenger) -> Problems:
+    """What is wrong with a workflow, without the name of its folder."""
+
+    def problems(text: str, **more: str) -> list[str]:
+        for name, other in more.items():
+            write(other, name)
+        path = write(text)
+        library = Library(messenger.project)
+        found = problems_in(*library.read_file(path), messenger, library)
+        return [str(one).replace("_bmad-output/messenger/workflows/", "") for one in found]
+
+    return problems
 
 
 Begin = Callable[..., Run]

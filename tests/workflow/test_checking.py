@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from bmad_messenger import InvalidError, Messenger, task
+from bmad_messenger import Messenger, task
 from bmad_messenger.workflow.checking import problems_in
-from bmad_messenger.workflow.engine import Engine
 from bmad_messenger.workflow.library import Library
-from tests.workflow.conftest import TELL, AddTasks, Write
+from tests.workflow.conftest import TELL, AddTasks, Problems, Write
 
 SEND = "  - id: a\n    exec: send-message\n    with: {{type: notify, from_agent: pm, to_agent: dev, {}}}\n"
+SENDS = "exec: send-message\n    with: {from_agent: pm, to_agent: dev, "
 HANDOFF = """\
 params: {{features: {{type: [string, array]}}}}
 steps:
@@ -26,23 +25,6 @@ steps:
         prd_path: prd.md
         {}
 """
-
-Problems = Callable[..., list[str]]
-
-
-@pytest.fixture
-def problems(write: Write, messenger: Messenger) -> Problems:
-    """What is wrong with a workflow, without the name of its folder."""
-
-    def problems(text: str, **more: str) -> list[str]:
-        for name, other in more.items():
-            write(other, name)
-        path = write(text)
-        library = Library(messenger.project)
-        found = problems_in(*library.read_file(path), messenger, library)
-        return [str(one).replace("_bmad-output/messenger/workflows/", "") for one in found]
-
-    return problems
 
 
 @pytest.mark.parametrize(
@@ -151,7 +133,23 @@ class TestNested:
         assert "inner.yaml:4:5" in one
 
     def test_a_workflow_that_runs_itself_is_looked_at_once(self, problems: Problems) -> None:
-        assert problems("steps:\n  - id: n\n    workflow: example\n") == []
+        assert problems("steps:\n  - id: n\n    when: run.id\n    workflow: example\n") == []
+
+    def test_a_problem_is_told_once_for_each_step_that_meets_it(self, problems: Problems) -> None:
+        found = problems(
+            "steps:\n  - id: m\n    workflow: inner\n  - id: n\n    workflow: inner\n",
+            inner="steps:\n  - id: a\n    exec: send-mesage\n",
+        )
+
+        assert [one.partition(": ")[0] for one in found] == ["example.yaml:4:5", "example.yaml:6:5"]
+
+    def test_a_diamond_of_many_workflows_is_checked_in_no_time(self, problems: Problems) -> None:
+        runs = "steps:\n  - id: m\n    workflow: w{0}\n  - id: n\n    workflow: w{0}\n"
+        others = {f"w{number}": runs.format(number + 1) for number in range(20)}
+        start = time.process_time()
+
+        assert len(problems(runs.format(0), **others, w20="steps:\n  - id: a\n    exec: nope\n")) == 2
+        assert time.process_time() - start < 2
 
 
 class TestPlugins:
@@ -180,6 +178,35 @@ class TestPlugins:
         assert "needs the parameter 'env'" in problems("steps:\n  - id: a\n    exec: deploy\n")[0]
         assert problems("steps:\n  - id: a\n    exec: deploy\n    with: {env: '{{ run.id }}'}\n") == []
 
+    def test_a_schema_s_rules_for_several_parameters_have_their_place(
+        self, problems: Problems, add_tasks: AddTasks
+    ) -> None:
+        @task(
+            schema={
+                "type": "object",
+                "properties": {"times": {"type": "integer"}, "every": {"type": "string"}},
+                "dependentRequired": {"times": ["every"]},
+            }
+        )
+        def remind(messenger: Messenger, **params: Any) -> None:
+            """Remind."""
+
+        add_tasks(remind=remind)
+        text = "steps:\n  - id: a\n    exec: remind\n    with: {{times: '5'{}}}\n"
+
+        assert problems(text.format(", every: 1d")) == []
+        assert problems(text.format("")) == [
+            "example.yaml:5:12: steps[0].with.times means nothing without `every`; add `every`",
+        ]
+
+    def test_a_task_with_open_keywords_takes_any(self, problems: Problems, add_tasks: AddTasks) -> None:
+        def record(messenger: Messenger, **params: Any) -> None:
+            """Record."""
+
+        add_tasks(record=record)
+
+        assert problems("steps:\n  - id: a\n    exec: record\n    with: {anything: 1, agent: nobody}\n") == []
+
     def test_a_schema_that_is_none_is_told(self, problems: Problems, add_tasks: AddTasks) -> None:
         @task(schema={"type": "nonsense"})
         def work(messenger: Messenger, **params: Any) -> None:
@@ -188,65 +215,6 @@ class TestPlugins:
         add_tasks(work=work)
 
         assert "the JSON Schema of the task work is broken" in problems("steps:\n  - id: a\n    exec: work\n")[0]
-
-
-class TestBeforeTheFirstStep:
-    """What a run is given is known when it starts, and with it what comes of its expressions."""
-
-    @pytest.mark.parametrize(
-        ("step", "value", "problem"),
-        [
-            ("exec: receive-message\n    with: {agent: '{{ params.x }}'}", "pmm", "there is no agent 'pmm'"),
-            ("exec: receive-message\n    with: {agent: pm, limit: '{{ params.x }}'}", "ten", "wanted a whole number"),
-            (f"{TELL}'{{{{ params.x }}}}'}}}}", "", "wanted text that is not empty"),
-            (f"{TELL}'{{{{ params.x.y }}}}'}}}}", "", "has no attribute 'y'"),
-            ("wait: {for: '{{ params.x }}'}", "long", "wait.for: wanted a number or a time span"),
-            ("wait: {until: '{{ params.x }}'}", "later", 'until: "later" is no time'),
-            ("wait: {for: 1h}\n    timeout: '{{ params.x }}'", "long", 'timeout: "long" is no time span'),
-            ("wait: {message: {reply_to: '{{ params.x }}'}}", "MSG-20250115-abcd", "there is no message"),
-            ("ask: {question: '{{ params.x }}'}", "", "question: wanted text that is not empty"),
-            ("wait: {for: 1h}\n    foreach: params.x", "abc", 'foreach: wanted a list, found "abc"'),
-            ("wait: {for: 1h}\n    when: params.x > 5", "abc", "not supported between"),
-            ("workflow: inner\n    with: {n: '{{ params.x }}'}", "abc", "n: wanted a whole number"),
-            ("workflow: inner\n    with: {n: 5, to: '{{ params.x }}'}", "pmm", "there is no agent 'pmm'"),
-        ],
-    )
-    def test_a_value_that_can_t_be_is_refused(
-        self, write: Write, engine: Engine, step: str, value: str, problem: str
-    ) -> None:
-        write(
-            "params: {n: {type: integer}, to: {type: string, default: pm}}\n"
-            "steps:\n  - id: a\n    exec: receive-message\n    with: {agent: '{{ params.to }}'}\n",
-            "inner",
-        )
-        write(f"params: {{x: {{}}}}\nsteps:\n  - id: a\n    {step}\n")
-
-        with pytest.raises(InvalidError) as caught:
-            engine.start("example", {"x": value})
-
-        assert problem in str(caught.value)
-        assert caught.value.problem.line is not None
-        assert engine.runs.ids() == []
-
-    def test_a_step_that_will_be_skipped_may_lack_its_values(self, write: Write, engine: Engine) -> None:
-        write(f"params: {{x: {{}}}}\nsteps:\n  - id: a\n    when: params.x\n    {TELL}'{{{{ params.x }}}}'}}}}\n")
-
-        assert engine.start("example", {"x": ""}).params == {"x": ""}
-
-    def test_a_secret_is_in_no_error(self, write: Write, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("TOKEN", "s3cr3t")
-        write("secrets: [TOKEN]\non_failure: nothing\nsteps:\n  - id: a\n    wait: {for: '{{ secrets.TOKEN }}'}\n")
-
-        run = engine.advance(engine.start("example", {}).run_id)
-
-        assert "s3cr3t" not in (run.error or "")
-
-    def test_a_secret_that_only_a_nested_workflow_needs_is_asked_for(self, write: Write, engine: Engine) -> None:
-        write(f"secrets: [NO_SUCH_SECRET]\nsteps:\n  - id: a\n    {TELL}x}}}}\n", "inner")
-        write("steps:\n  - id: a\n    workflow: inner\n")
-
-        with pytest.raises(InvalidError, match="needs the secret NO_SUCH_SECRET"):
-            engine.start("example", {})
 
 
 def test_every_shipped_workflow_is_valid(messenger: Messenger) -> None:

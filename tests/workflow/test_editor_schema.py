@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bmad_messenger import InvalidError, Messenger, UsageError
+from bmad_messenger import InvalidError, Messenger, UsageError, task
 from bmad_messenger.schemas import schema_violations, validator_of, violations
 from bmad_messenger.shipped import shipped
 from bmad_messenger.workflow.editor_schema import schema_for
@@ -28,7 +28,14 @@ def schema(messenger: Messenger, add_tasks: AddTasks) -> dict[str, Any]:
     def work(messenger: Messenger, *, times: int) -> None:
         """Work."""
 
-    add_tasks(work=work)
+    @task(schema={"type": "object", "properties": {"env": {"enum": ["prod", "test"]}}, "required": ["env"]})
+    def deploy(messenger: Messenger, **params: Any) -> None:
+        """Deploy."""
+
+    def record(messenger: Messenger, **params: Any) -> None:
+        """Record."""
+
+    add_tasks(work=work, deploy=deploy, record=record)
     return schema_for(messenger)
 
 
@@ -54,6 +61,12 @@ def test_the_shipped_workflows_name_their_schema_for_editors(path: Any) -> None:
         (steps(exec="work", **{"with": {"times": "often"}}), False),
         (steps(exec="work", **{"with": {"tmies": 5}}), False),
         (steps(exec="work"), False),
+        (steps(exec="deploy", **{"with": {"env": "prod"}}), True),
+        (steps(exec="deploy", **{"with": {"env": "{{ params.x }}"}}), True),
+        (steps(exec="deploy", **{"with": {"env": "stage"}}), False),
+        (steps(exec="deploy", **{"with": {"env": "prod", "more": 1}}), False),
+        (steps(exec="deploy"), False),
+        (steps(exec="record", **{"with": {"anything": 1}}), True),
         (steps(exec="no-such-task"), False),
         (steps(exec="receive-message", **{"with": {"agent": "pm"}}), True),
         (steps(exec="receive-message", **{"with": {"agent": "pmm"}}), False),

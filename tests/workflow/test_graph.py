@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from bmad_messenger.workflow.engine import Engine
@@ -57,7 +59,7 @@ def test_an_arrow_that_goes_without_saying_is_left_out() -> None:
         "name: x\nsteps:\n  - {id: a, exec: x}\n  - {id: b, exec: x}\n  - {id: c, exec: x, needs: [a, b]}\n"
     )
 
-    assert direct_needs(found.steps[2], found.steps) == ["b"]
+    assert direct_needs(found) == {"a": [], "b": ["a"], "c": ["b"]}
 
 
 def test_a_run_shows_how_it_stands(begin: Begin, engine: Engine) -> None:
@@ -81,3 +83,40 @@ def test_many_branches_are_drawn(count: int) -> None:
 
     assert len(lines) == count + 2
     assert lines[-1].endswith("z: x")
+
+
+def test_more_branches_than_an_eye_can_follow_are_listed() -> None:
+    steps = "".join(f"  - {{id: s{n}, exec: x, needs: a}}\n" for n in range(200))
+    names = [f"s{n}" for n in range(200)]
+    found = workflow(f"name: x\nsteps:\n  - {{id: a, exec: x}}\n{steps}  - {{id: z, exec: x, needs: {names}}}\n")
+
+    lines = drawing(found)
+
+    assert len(lines) == 202
+    assert lines[1] == "● s0: x  (after a)"
+    assert lines[-1] == f"● z: x  (after {', '.join(names)})"
+
+
+@pytest.mark.parametrize("needed", [1, 20])
+def test_five_hundred_steps_are_drawn_in_no_time(needed: int) -> None:
+    names = [[f"s{other}" for other in range(max(0, n - needed), n)] for n in range(500)]
+    found = workflow(
+        "name: x\nsteps:\n" + "".join(f"  - {{id: s{n}, exec: x, needs: {names[n]}}}\n" for n in range(500))
+    )
+    start = time.process_time()
+
+    assert drawing(found) == [f"● s{n}: x" for n in range(500)]
+    assert mermaid(found).count("-->") == 499
+    assert time.process_time() - start < 0.5
+
+
+def test_a_lattice_of_five_hundred_steps_is_drawn_in_no_time() -> None:
+    needs = {n: [f"s{other}" for other in range(n // 20 * 20 - 20, n // 20 * 20) if other >= 0] for n in range(500)}
+    found = workflow(
+        "name: x\nsteps:\n" + "".join(f"  - {{id: s{n}, exec: x, needs: {names}}}\n" for n, names in needs.items())
+    )
+    start = time.process_time()
+
+    assert len(drawing(found)) == 500
+    assert mermaid(found).count("-->") == 480 * 20
+    assert time.process_time() - start < 0.5

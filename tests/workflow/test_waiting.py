@@ -7,6 +7,7 @@ import pytest
 from bmad_messenger import InvalidError, Messenger
 from bmad_messenger.workflow.engine import Engine
 from bmad_messenger.workflow.run import State
+from bmad_messenger.workflow.ticking import tick
 from tests.workflow.conftest import TELL, AddTasks, Begin, Clock, Write
 
 
@@ -45,6 +46,61 @@ class TestWaiting:
         clock.tick(60)
 
         assert begin("steps:\n  - id: a\n    wait: {message: {to: pm}}\n").state is State.WAITING
+
+    @pytest.mark.parametrize("seconds", [-7200, 7200])
+    @pytest.mark.parametrize("is_closed", [False, True])
+    def test_takes_no_message_that_was_there_whatever_its_sender_s_clock_said(
+        self, begin: Begin, engine: Engine, messenger: Messenger, clock: Clock, seconds: float, is_closed: bool
+    ) -> None:
+        clock.tick(seconds)
+        sent = messenger.send(type="notify", from_agent="dev", to_agent="pm", payload={"message": "old"})
+        if is_closed:
+            messenger.close(sent.message_id)
+        clock.tick(-seconds)
+
+        run = begin("steps:\n  - id: a\n    wait: {message: {to: pm}}\n")
+
+        assert tick(engine).runs == ()
+        assert engine.runs.read(run.run_id).state is State.WAITING
+
+    @pytest.mark.parametrize(("seconds", "is_closed"), [(-7200, False), (7200, False), (-3000, True), (3000, True)])
+    def test_takes_one_that_came_since_whatever_its_sender_s_clock_said(
+        self, begin: Begin, engine: Engine, messenger: Messenger, clock: Clock, seconds: float, is_closed: bool
+    ) -> None:
+        run = begin("steps:\n  - id: a\n    wait: {message: {to: pm}}\n")
+        clock.tick(seconds)
+        sent = messenger.send(type="notify", from_agent="dev", to_agent="pm", payload={"message": "new"})
+        if is_closed:
+            messenger.close(sent.message_id)
+        clock.tick(-seconds)
+
+        assert [one.run_id for one in tick(engine).runs] == [run.run_id]
+        assert engine.runs.read(run.run_id).step("a").outputs["message"]["message_id"] == sent.message_id
+
+    def test_takes_one_that_was_read_before_the_look(self, begin: Begin, engine: Engine, messenger: Messenger) -> None:
+        begin("steps:\n  - id: a\n    wait: {message: {to: pm}}\n")
+        messenger.send(type="notify", from_agent="dev", to_agent="pm", payload={"message": "new"})
+        messenger.receive("pm")
+
+        assert [one.state for one in tick(engine).runs] == [State.DONE]
+
+    def test_with_a_workflow_that_was_changed_takes_no_message_from_before_the_run(
+        self, begin: Begin, engine: Engine, write: Write, messenger: Messenger, clock: Clock
+    ) -> None:
+        messenger.send(type="notify", from_agent="dev", to_agent="tea", payload={"message": "old"})
+        clock.tick(60)
+        run = begin("steps:\n  - id: a\n    wait: {message: {to: pm}}\n")
+        write("steps:\n  - id: a\n    wait: {message: {to: tea}}\n")
+
+        assert engine.advance(run.run_id, changed=True).state is State.WAITING
+
+    def test_keeps_little_of_what_was_there(self, begin: Begin, messenger: Messenger) -> None:
+        for agent in ("dev", "tea", "pm"):
+            messenger.send(type="notify", from_agent="sm", to_agent=agent, payload={"message": "old"})
+
+        run = begin("steps:\n  - id: a\n    wait: {message: {to: pm, from: '{{ run.workflow }}'}}\n")
+
+        assert run.before == (messenger.list(agent="pm")[0].message_id,)
 
     def test_takes_one_that_was_quicker_than_its_step(
         self, begin: Begin, engine: Engine, messenger: Messenger, clock: Clock
@@ -288,7 +344,8 @@ class TestNested:
             assert engine.advance(run.run_id).state is State.WAITING
 
     def test_that_runs_itself_without_end_is_stopped(self, begin: Begin) -> None:
-        run = begin("name: example\non_failure: nothing\nsteps:\n  - id: a\n    workflow: example\n")
+        run = begin("name: example\non_failure: nothing\nsteps:\n  - id: a\n    workflow: example\n    when: run.id\n")
 
         assert run.state is State.FAILED
         assert "32 workflows run each other" in (run.error or "")
+        assert len(run.error or "") < 300

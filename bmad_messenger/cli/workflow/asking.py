@@ -11,18 +11,22 @@ from bmad_messenger.workflow.engine import Engine
 from bmad_messenger.workflow.run import Run
 
 
+def require_terminal() -> None:
+    """Refuse to ask where nobody sits.
+
+    Raises:
+        UsageError: where input or output is no terminal.
+    """
+    if not (is_terminal(sys.stdin) and is_terminal(sys.stdout)):
+        raise UsageError("nobody can be asked here", hint="use --interactive on a terminal, or `bmad-messenger answer`")
+
+
 def answered(engine: Engine, run: Run) -> bool:
     """Put the open questions of a run, and of those that it waits for, to who sits here; whether one was answered.
 
     An end of input (Ctrl-D) leaves the question open.
-
-    Raises:
-        UsageError: where nobody sits here.
     """
-    found = [*_questions(engine, run)]
-    if found and not (is_terminal(sys.stdin) and is_terminal(sys.stdout)):
-        raise UsageError("nobody can be asked here", hint="use --interactive on a terminal, or `bmad-messenger answer`")
-    return any(_ask(engine, question_of(engine.messenger, one)) for one in found)
+    return any(_ask(engine, question_of(engine.messenger, one)) for one in [*_questions(engine, run)])
 
 
 def _questions(engine: Engine, run: Run) -> Iterator[str]:

@@ -10,6 +10,7 @@ from bmad_messenger import message as messages
 from bmad_messenger.cli.errors import warn
 from bmad_messenger.cli.message_text import message_text, one_line
 from bmad_messenger.cli.output import write_json, write_lines
+from bmad_messenger.cli.workflow.options import STOPPED
 from bmad_messenger.cli.workflow.text import summary_of
 from bmad_messenger.message import Message
 from bmad_messenger.messenger import Messenger
@@ -21,8 +22,6 @@ from bmad_messenger.workflow.engine import Engine
 from bmad_messenger.workflow.model import RECEIVE, SEND
 from bmad_messenger.workflow.run import Run, State
 from bmad_messenger.yaml.render import render_inline
-
-_STOPPED = 9  # the exit code of a run that failed
 
 
 def run_bmad(
@@ -42,7 +41,7 @@ def run_bmad(
     run = engine.advance(run.run_id)
     _print(found, run, {}, as_json)
     if run.state is not State.DONE:
-        raise typer.Exit(_STOPPED)
+        raise typer.Exit(STOPPED)
 
 
 def show_bmad(messenger: Messenger, path: Path, as_json: bool) -> None:
@@ -182,4 +181,6 @@ def _shown(part: Part) -> Iterator[str]:
 
 def _what_is_left(found: Play) -> str:
     count = len(found.elements)
-    return f"{count} to run, none was" if count else "nothing to run: the agent does it all"
+    if count or found.definition.instructions is None:
+        return f"{count} to run, none was" if count else "nothing to run"
+    return "nothing to run: the agent does it all"

@@ -1,8 +1,6 @@
 """`workflow list`, `show`, `tasks`, `validate`, `schema` and `new`: the workflows there are, and writing one."""
 
-import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,13 +8,14 @@ import typer
 from bmad_messenger.cli.errors import warn
 from bmad_messenger.cli.options import Json, Project
 from bmad_messenger.cli.output import write, write_json, write_lines, write_table
-from bmad_messenger.cli.workflow.options import OWN_OPTIONS, WorkflowName
+from bmad_messenger.cli.workflow import complete
+from bmad_messenger.cli.workflow.options import OWN_OPTIONS, WorkflowName, from_here
 from bmad_messenger.cli.workflow.text import what_of
 from bmad_messenger.errors import InvalidError, MessengerError, Problem
 from bmad_messenger.messenger import Messenger
 from bmad_messenger.task_parameters import Parameters
 from bmad_messenger.workflow.bmad.recognising import is_bmad_file
-from bmad_messenger.workflow.checking import problems_in
+from bmad_messenger.workflow.checking import problems_of as problems_of_workflow
 from bmad_messenger.workflow.library import Library
 from bmad_messenger.workflow.parameters import flag_of
 
@@ -35,7 +34,8 @@ def list_workflows(as_json: Json = False, project: Project = None) -> None:
             workflow, _ = library.read(name)
             found.append((name, library.name(path), workflow.description))
         except MessengerError as error:
-            warn(error.problem._replace(severity="warning"))
+            for problem in error.problems or (error.problem,):
+                warn(problem._replace(severity="warning"))
     if as_json:
         write_json({"workflows": [{"name": name, "file": file, "description": text} for name, file, text in found]})
     else:
@@ -90,6 +90,7 @@ def tasks(as_json: Json = False, project: Project = None) -> None:
                     {"name": one, "required": param.is_required, "schema": param.schema}
                     for one, param in takes.by_name.items()
                 ],
+                "takes_others": takes.is_open,
             }
             for name, (text, takes) in found.items()
         ]
@@ -101,7 +102,12 @@ def tasks(as_json: Json = False, project: Project = None) -> None:
 
 def validate(
     files: Annotated[
-        list[Path] | None, typer.Argument(metavar="[FILE...]", help="Workflows; by default all that there are.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME|FILE...]",
+            help="Workflows; by default all that there are.",
+            autocompletion=complete.workflow_names,
+        ),
     ] = None,
     as_json: Json = False,
     project: Project = None,
@@ -116,23 +122,24 @@ def validate(
     """
     messenger = Messenger.open(project, report=warn)
     library = Library(messenger.project)
-    paths = [Path(os.path.abspath(file)) for file in files or ()] or [*library.files().values()]
+    names = files or [str(path) for path in library.files().values()]
     problems: list[Problem] = []
-    for path in paths:
+    for name in names:
         try:
+            path = library.path(from_here(name))
             if is_bmad_file(messenger.project, path):
                 from bmad_messenger.workflow.bmad.compiling import problems_of
 
                 problems += problems_of(messenger, path)
             else:
-                problems += problems_in(*library.read_file(path), messenger, library)
+                problems += problems_of_workflow(path, messenger, library)
         except MessengerError as error:
             problems += error.problems or (error.problem,)
     if as_json:
         write_json({"problems": [problem.to_mapping() for problem in problems]})
     else:
-        word = "workflow is" if len(paths) == 1 else "workflows are"
-        write_lines([str(one) for one in problems], empty=f"{len(paths)} {word} valid.")
+        word = "workflow is" if len(names) == 1 else "workflows are"
+        write_lines([str(one) for one in problems], empty=f"{len(names)} {word} valid.")
     if problems:
         raise typer.Exit(InvalidError.exit_code)
 
@@ -185,6 +192,8 @@ def _params(takes: Parameters) -> Iterator[str]:
     for name, one in takes.by_name.items():
         kind = _kind(one.schema)
         yield f"{name}{'*' if one.is_required else ''}{f' ({kind})' if kind else ''}"
+    if takes.is_open:
+        yield "any others" if takes.by_name else "any"
 
 
 def _kind(schema: Mapping[str, Any]) -> str:

@@ -42,11 +42,12 @@ def graph(
     """
     workflow, run = _found(Messenger.open(project, report=warn), name)
     if as_json:
+        needs = direct_needs(workflow)
         steps = [
             {
                 "id": step.id,
                 "kind": step.kind,
-                "needs": direct_needs(step, workflow.all_steps),
+                "needs": needs[step.id],
                 **({"state": run.step(step.id).state.value} if run is not None else {}),
             }
             for step in workflow.all_steps

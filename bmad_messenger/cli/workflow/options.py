@@ -10,10 +10,16 @@ from bmad_messenger.cli.workflow import complete
 OWN_OPTIONS: Final = frozenset({"--param", "--dry-run", "--wait", "--interactive", "--json", "--project", "--help"})
 """The options of `workflow run` itself; a workflow's parameter of such a name is given with `--param`."""
 
+STOPPED: Final = 9
+"""The exit code of a command whose run waits, failed or was cancelled."""
+
 
 def from_here(name: str) -> str:
     """The name of a workflow; that of a file counts from the working directory first, as everywhere in a shell."""
-    return os.path.abspath(name) if os.path.dirname(name) and os.path.isfile(name) else name
+    from bmad_messenger.workflow.library import SUFFIXES
+
+    is_file = os.path.dirname(name) or name.endswith(SUFFIXES)
+    return os.path.abspath(name) if is_file and os.path.isfile(name) else name
 
 
 RunId = Annotated[

@@ -9,8 +9,8 @@ import typer
 from bmad_messenger.cli.errors import warn
 from bmad_messenger.cli.options import Json, Project
 from bmad_messenger.cli.output import require_reader, write_json, write_json_line, write_lines, write_table
-from bmad_messenger.cli.workflow.options import Changed, RunId, Wait, WorkflowName
-from bmad_messenger.cli.workflow.text import document_of, summary_of, what_of
+from bmad_messenger.cli.workflow.options import STOPPED, Changed, RunId, Wait, WorkflowName
+from bmad_messenger.cli.workflow.text import document_of, output_lines, summary_of, what_of
 from bmad_messenger.errors import MessengerError, Problem
 from bmad_messenger.messenger import Messenger
 from bmad_messenger.workflow.bmad.recognising import is_bmad_file
@@ -19,7 +19,6 @@ from bmad_messenger.workflow.model import Workflow
 from bmad_messenger.workflow.run import Run, State
 
 _PATIENCE = 60.0  # seconds that a run is held for a step that is to be tried again
-_STOPPED = 9  # the exit code of a run that waits, or failed
 
 
 def run(
@@ -40,9 +39,9 @@ def run(
 ) -> None:
     """Run a workflow, as far as it goes without waiting.
 
-    Where it has to wait, or has failed, it says so and exits with 9. The workflow's parameters are options, as
-    `show NAME` lists them; `--param` gives one whose name is an option of this command, too. Of one of BMAD's own
-    files, its `<exec>` elements are run, and what is left to the agent is shown.
+    It prints the run's outputs. Where it has to wait, or has failed, it says so and exits with 9. The workflow's
+    parameters are options, as `show NAME` lists them; `--param` gives one whose name is an option of this command, too.
+    Of one of BMAD's own files, its `<exec>` elements are run, and what is left to the agent is shown.
 
     \b
     Example:
@@ -62,6 +61,10 @@ def run(
     if dry_run:
         _print_plan(*engine.prepared(name, params), as_json)
         return
+    if interactive:
+        from bmad_messenger.cli.workflow.asking import require_terminal
+
+        require_terminal()
     started = engine.start(name, params)
     _go_on(engine, started.run_id, wait=wait, interactive=interactive, as_json=as_json)
 
@@ -94,8 +97,9 @@ def retry(
 ) -> None:
     """Let a run that has failed or was cancelled go on.
 
-    What failed is tried again; what was sent already is not sent again. With --from, that step and all that need it are
-    done anew, and their messages are sent anew.
+    What failed is tried again, and what it sent already is not sent again. With --from, that step and all that need it
+    are done anew, and their messages are sent anew. So are, in any case, the steps under `finally`: they belong to each
+    end of the run.
 
     \b
     Example:
@@ -114,7 +118,8 @@ def cancel(
 ) -> None:
     """End a run, and the runs that it waits for.
 
-    Its questions are taken back, and its steps under `finally` are done; a second `cancel` leaves out even these.
+    Its questions are taken back, and its steps under `finally` are done; a second `cancel` leaves out even these. Where
+    another process is at a step of it, that process ends it when the step is done; a program that it runs is stopped.
 
     \b
     Example:
@@ -225,7 +230,7 @@ def _go_on(
         raise
     _print(found, as_json)
     if found.state is not State.DONE:
-        raise typer.Exit(_STOPPED)
+        raise typer.Exit(STOPPED)
 
 
 def _print_plan(workflow: Workflow, params: Mapping[str, Any], as_json: bool) -> None:
@@ -243,4 +248,4 @@ def _print(found: Run, as_json: bool) -> None:
     if as_json:
         write_json(document_of(found))
     else:
-        write_lines([summary_of(found)])
+        write_lines([summary_of(found), *output_lines(found)])

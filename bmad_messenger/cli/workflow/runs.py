@@ -14,7 +14,6 @@ from bmad_messenger.cli.options import Json, Project
 from bmad_messenger.cli.output import (
     begin_anew,
     require_reader,
-    write,
     write_json,
     write_json_line,
     write_lines,
@@ -22,12 +21,13 @@ from bmad_messenger.cli.output import (
 )
 from bmad_messenger.cli.workflow import complete
 from bmad_messenger.cli.workflow.options import RunId
-from bmad_messenger.cli.workflow.text import document_of, summary_of, wait_of
+from bmad_messenger.cli.workflow.text import document_of, summary_of, text_lines, wait_of
 from bmad_messenger.errors import MessengerError, NotFoundError
 from bmad_messenger.message import format_time
 from bmad_messenger.messenger import Messenger
+from bmad_messenger.workflow.engine import Engine
 from bmad_messenger.workflow.history import old_runs
-from bmad_messenger.workflow.run import Attempt, Run, State, StepRun
+from bmad_messenger.workflow.run import RUN_STATES, Attempt, Run, State, StepRun
 from bmad_messenger.workflow.runs import Runs
 from bmad_messenger.yaml.render import render_inline, render_mapping
 
@@ -74,13 +74,14 @@ def status(
     Example:
       bmad-messenger workflow status a1b2c3d4 --follow
     """
-    runs = _runs(project)
-    name = runs.resolve(run_id)
+    engine = Engine(Messenger.open(project, report=warn))
+    name = engine.runs.resolve(run_id)
     if not follow:
-        _print(runs.read(name), as_json)
+        _print(engine.with_pending(engine.runs.read(name)), as_json)
         return
     with suppress(KeyboardInterrupt):  # the way to end it
-        for number, run in enumerate(_versions(runs, name)):
+        for number, version in enumerate(_versions(engine.runs, name)):
+            run = engine.with_pending(version)
             if as_json:
                 write_json_line(document_of(run))
                 continue
@@ -114,10 +115,8 @@ def logs(
     for entry in entries:
         error = f": {entry['error']}" if "error" in entry else ""
         write_lines([f"{entry['started']} {entry['step']} {entry['state']}{error}"])
-        if "outputs" in entry:
-            outputs = entry["outputs"]
-            lines = render_mapping(outputs, 4) if isinstance(outputs, dict) else [f"    {render_inline(outputs)}"]
-            write("".join(f"{line}\n" for line in lines))
+        if lines := _output_lines(entry.get("outputs", {})):
+            write_lines(lines)
 
 
 def prune(
@@ -182,11 +181,10 @@ def _versions(runs: Runs, run_id: str) -> Iterator[Run]:
 
 
 def _state(name: str) -> State:
-    try:
-        return State(name)
-    except ValueError:
-        hint = f"the states are {', '.join(one.value for one in State)}"
-        raise NotFoundError(f"there is no state {name!r}", hint=hint) from None
+    states = {one.value: one for one in RUN_STATES}
+    if name not in states:
+        raise NotFoundError(f"no run is ever {name!r}", hint=f"a run is {', '.join(states)}")
+    return states[name]
 
 
 def _print(run: Run, as_json: bool) -> None:
@@ -231,6 +229,17 @@ def _entries(name: str, step: StepRun) -> Iterator[dict[str, Any]]:
         yield _entry(name, attempt, step if is_last else None)
     if not step.attempts and not step.rounds and step.started is not None:
         yield _entry(name, Attempt(step.started, step.ended, step.error), step)
+
+
+def _output_lines(outputs: Any) -> list[str]:
+    """What a step has left; text of several lines, as a program prints it, on lines of its own."""
+    if not isinstance(outputs, dict):
+        return [f"    {render_inline(outputs)}"]
+    lines: list[str] = []
+    for name, value in outputs.items():
+        is_text = isinstance(value, str) and "\n" in value
+        lines += [f"    {line}" for line in text_lines(name, value)] if is_text else render_mapping({name: value}, 4)
+    return lines
 
 
 def _entry(name: str, attempt: Attempt, step: StepRun | None) -> dict[str, Any]:

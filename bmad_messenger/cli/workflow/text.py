@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from bmad_messenger.config import USER
+from bmad_messenger.findings import show
 from bmad_messenger.message import format_time
 from bmad_messenger.workflow.model import Step
 from bmad_messenger.workflow.run import Run, StepRun
 from bmad_messenger.workflow.run_text import run_mapping
+from bmad_messenger.yaml.render import render_inline
+
+_LONGEST_VALUE: Final = 100  # characters of a value that is no text
 
 
 def document_of(run: Run) -> dict[str, Any]:
@@ -26,6 +30,24 @@ def summary_of(run: Run) -> str:
     return f"{line}: {'; '.join(waits)}" if waits else line
 
 
+def output_lines(run: Run) -> list[str]:
+    """What a run has come to, a line or more for each of its outputs; what is no text and long, by its size alone."""
+    return [f"  {line}" for name, value in (run.outputs or {}).items() for line in _output_lines(name, value)]
+
+
+def text_lines(name: str, text: str) -> list[str]:
+    """A named text, on one line where it has no more."""
+    first, *more = text.rstrip("\n").split("\n")
+    return [f"{name}:", *(f"  {line}" for line in (first, *more))] if more else [f"{name}: {first}"]
+
+
+def _output_lines(name: str, value: Any) -> list[str]:
+    if isinstance(value, str):
+        return text_lines(name, value)
+    text = render_inline(value)
+    return [f"{name}: {text if len(text) <= _LONGEST_VALUE else f'{show(value)}, which --json shows'}"]
+
+
 def wait_of(step: StepRun) -> str:
     """What a step waits for, in words."""
     waits_for: Mapping[str, Any] = step.waits_for or {}
@@ -34,6 +56,8 @@ def wait_of(step: StepRun) -> str:
         what = f"the answer of {waits_for['from']} ({answer})"
     elif "message" in waits_for:
         what = "a message " + ", ".join(f"{key} {value}" for key, value in waits_for["message"].items())
+        asked_again = [*filter(None, waits_for.get("asked_again", {}).values())]
+        what += f" (sent back what came: {', '.join(asked_again)})" if asked_again else ""
     elif "run" in waits_for:
         what = f"the run {waits_for['run']}"
     elif "retry" in waits_for:

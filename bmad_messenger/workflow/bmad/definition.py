@@ -161,6 +161,7 @@ class _Reader:
         if isinstance(found, list):
             found = "\n".join((*(one if isinstance(one, str) else json.dumps(one) for one in found), ""))
         if not found or not isinstance(found, str):
+            self._note(_INSTRUCTIONS, "the file names no instructions: nothing of it is run", "add `instructions`")
             return None
         if "\n" in found or "<" in found:
             return read_instructions(found, self.file, self._place(_INSTRUCTIONS)[0])
@@ -176,10 +177,8 @@ class _Reader:
         path = self._path(CONFIG_SOURCE, name)
         text = read_text(path, self.project.name(path))
         if text is None:
-            line, column = self._place(CONFIG_SOURCE)
             message = f"there is no config {self.project.name(path)}: what is taken from it is not known"
-            hint = "install BMAD there, or give the variables with --param NAME=VALUE"
-            self.notes.append(Problem(message, hint, self.file, line, column, severity="warning"))
+            self._note(CONFIG_SOURCE, message, "install BMAD there, or give the variables with --param NAME=VALUE")
             return {}
         found = parse(text, path=self.project.name(path))
         return found if isinstance(found, Mapping) else {}
@@ -195,6 +194,9 @@ class _Reader:
 
     def _exists(self, name: str) -> bool:
         return os.path.exists(self.project.root / name)
+
+    def _note(self, key: str, message: str, hint: str) -> None:
+        self.notes.append(Problem(message, hint, self.file, *self._place(key), severity="warning"))
 
     def _place(self, key: str) -> tuple[int, int]:
         return self.document.place((key,))

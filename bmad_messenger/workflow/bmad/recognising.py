@@ -1,4 +1,4 @@
-"""Tells BMAD's own workflow files from ours, by their keys: they have instructions, and no steps."""
+"""Tells BMAD's own workflow files from ours, by their keys: they have some of its own, and no steps."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Final
 from bmad_messenger.config import Project
 from bmad_messenger.files import read_text
 
-_KEY: Final = re.compile(r"^[\"']?(?P<key>instructions|steps)[\"']?[ \t]*:", re.MULTILINE)
+_KEY: Final = re.compile(r"^[\"']?(?P<key>instructions|config_source|installed_path|steps)[\"']?[ \t]*:", re.MULTILINE)
 
 
 def is_bmad(text: str) -> bool:
     """Whether the text of a workflow's file is one of BMAD's."""
-    return {match["key"] for match in _KEY.finditer(text)} == {"instructions"}
+    keys = {match["key"] for match in _KEY.finditer(text)}
+    return bool(keys) and "steps" not in keys
 
 
 def is_bmad_file(project: Project, path: Path) -> bool:

@@ -34,6 +34,17 @@ def test_list_names_the_project_s_own_and_the_shipped_ones(workflow: Cli, write:
     assert "broken.yaml:2:1: steps: wanted a list" in workflow("list").err
 
 
+def test_list_warns_of_everything_that_is_wrong_with_a_file(workflow: Cli, write: Write) -> None:
+    write("broken", "steps: 5\nparams: 5\n")
+
+    warnings = workflow("list").err.splitlines()
+
+    assert {line.partition("broken.yaml:")[2].partition(": wanted ")[0] for line in warnings} == {
+        "3:1: params",
+        "2:1: steps",
+    }
+
+
 def test_show_tells_parameters_and_steps(workflow: Cli, write: Write) -> None:
     write("tell", TELLING)
 
@@ -76,12 +87,15 @@ class TestTasks:
         def count(messenger: Messenger, *, agent: str, limits: list[int] | None = None) -> None:
             """Count the open messages of an agent."""
 
+        def record(messenger: Messenger, *, what: str, **more: Any) -> None:
+            """Record."""
+
         @task(schema={"type": "object", "properties": {"env": {"enum": ["prod", "test"]}}, "required": ["env"]})
         def deploy(messenger: Messenger, **params: Any) -> None:
             """Deploy."""
 
         plugin = ModuleType("extra")
-        vars(plugin)["tasks"] = hookimpl(lambda: {"count": count, "deploy": deploy})
+        vars(plugin)["tasks"] = hookimpl(lambda: {"count": count, "deploy": deploy, "record": record})
         vars(plugin)["tasks"].__name__ = "tasks"
         entry = SimpleNamespace(name="extra", load=lambda: plugin, dist=None)
         monkeypatch.setattr("bmad_messenger.plugins.loading._entry_points", lambda: [entry])
@@ -91,6 +105,7 @@ class TestTasks:
 
         assert "agent* (string), limits (array)" in out
         assert "env* (prod or test)" in out
+        assert "what* (string), any others" in out
 
     def test_have_their_schemas_in_json(self, workflow: Cli) -> None:
         found = {one["name"]: one for one in workflow("tasks", "--json").document["tasks"]}
@@ -100,6 +115,10 @@ class TestTasks:
             "name": "limits",
             "required": False,
             "schema": {"type": "array", "items": {"type": "integer"}},
+        }
+        assert {name: one["takes_others"] for name, one in found.items()} == {
+            **dict.fromkeys(found, False),
+            "record": True,
         }
         assert found["deploy"]["parameters"] == [
             {"name": "env", "required": True, "schema": {"enum": ["prod", "test"]}}
@@ -116,7 +135,7 @@ class TestValidate:
         assert run.out.endswith(" workflows are valid.\n")
 
     def test_tells_every_error_with_its_place(self, workflow: Cli, write: Write) -> None:
-        path = write("broken", f"{BROKEN}  - id: a\n    wait: {{for: long}}\n")
+        path = write("broken", f"{BROKEN}  - id: b\n    wait: {{for: long}}\n")
         write("other", BROKEN)
 
         run = workflow("validate")
@@ -124,10 +143,11 @@ class TestValidate:
         folder = "_bmad-output/messenger/workflows"
         assert run.code == 3
         assert [line.partition(": ")[0] for line in run.out.splitlines()] == [
+            f"{folder}/broken.yaml:4:5",
             f"{folder}/broken.yaml:6:12",
             f"{folder}/other.yaml:4:5",
         ]
-        assert workflow("validate", str(path)).out.count("\n") == 1
+        assert workflow("validate", str(path)).out.count("\n") == 2
 
     def test_takes_files_from_where_one_is(
         self, workflow: Cli, write: Write, project: Path, monkeypatch: pytest.MonkeyPatch
@@ -137,6 +157,18 @@ class TestValidate:
 
         assert workflow("validate", "tell.yaml").out == "1 workflow is valid.\n"
         assert workflow("validate", "nosuch.yaml").code == 3
+
+    def test_takes_names(self, workflow: Cli, write: Write) -> None:
+        write("broken", BROKEN)
+
+        assert workflow("validate", "architecture-approved").out == "1 workflow is valid.\n"
+        assert workflow("validate", "broken").code == 3
+        assert "did you mean 'architecture-approved'?" in workflow("validate", "architecture-aproved").out
+
+    def test_tells_of_each_part_of_a_file(self, workflow: Cli, write: Write) -> None:
+        write("broken", f"bogus: 1\n{BROKEN}    when: steps.x.state\n")
+
+        assert [line.split(":")[1] for line in workflow("validate", "broken").out.splitlines()] == ["2", "5", "6"]
 
     def test_with_json_gives_the_problems(self, workflow: Cli, write: Write) -> None:
         write("broken", BROKEN)

@@ -10,10 +10,30 @@ import pytest
 
 from bmad_messenger.cli.main import app
 from bmad_messenger.cli.workflow.options import OWN_OPTIONS
+from bmad_messenger.messenger import Messenger
+from bmad_messenger.workflow.runs import Runs
 from tests.cli.workflow.conftest import ASKING, BROKEN, FAILING, TELLING, WAITING
 
 Cli = Callable[..., Any]
 Write = Callable[[str, str], Path]
+
+SHOWN = """\
+steps:
+  - id: a
+    exec: receive-message
+    with: {agent: dev}
+outputs:
+  word: {value: "{{ steps.a.agent }}"}
+  lines: {value: "one\\ntwo\\n"}
+  number: {value: 5}
+  short: {value: [1, 2]}
+  long: {value: "{{ [1] * 99 }}"}
+"""
+TOLD = """\
+  - id: {}
+    exec: send-message
+    with: {{type: notify, from_agent: pm, to_agent: dev, payload: {{message: {}}}}}
+"""
 
 
 def files_of(project: Path) -> list[str]:
@@ -28,7 +48,22 @@ class TestRun:
 
         assert (run.code, run.err) == (0, "")
         assert run.out.startswith("tell-")
-        assert run.out.endswith(" done\n")
+        assert run.out.splitlines()[0].endswith(" done")
+
+    def test_prints_what_came_out(self, workflow: Cli, write: Write) -> None:
+        write("shown", SHOWN)
+
+        run = workflow("run", "shown")
+
+        assert run.out.splitlines()[1:] == [
+            "  word: dev",
+            "  lines:",
+            "    one",
+            "    two",
+            "  number: 5",
+            "  short: [1, 2]",
+            "  long: a list of 99, which --json shows",
+        ]
 
     def test_with_json_prints_the_whole_run(self, workflow: Cli, write: Write, cli: Cli) -> None:
         write("tell", TELLING)
@@ -155,14 +190,15 @@ class TestRun:
 
         assert workflow("run", "tell", "--text", "", "--dry-run").code == 3
 
+    @pytest.mark.parametrize("name", ["./mine.yaml", "mine.yaml"])
     def test_takes_a_file_from_where_one_is(
-        self, workflow: Cli, project: Path, monkeypatch: pytest.MonkeyPatch
+        self, workflow: Cli, project: Path, monkeypatch: pytest.MonkeyPatch, name: str
     ) -> None:
         (project / "sub").mkdir()
         (project / "sub" / "mine.yaml").write_text(f"name: mine\n{WAITING}")
         monkeypatch.chdir(project / "sub")
 
-        run = workflow("run", "./mine.yaml", "--json")
+        run = workflow("run", name, "--json")
 
         assert (run.code, run.document["file"]) == (9, "sub/mine.yaml")
 
@@ -173,7 +209,16 @@ class TestRun:
 
         assert run.code == 2
         assert "nobody can be asked here" in run.err
-        assert "`bmad-messenger workflow resume asking-" in run.err
+
+    def test_interactive_without_a_terminal_does_nothing(
+        self, workflow: Cli, write: Write, project: Path, cli: Cli
+    ) -> None:
+        write("asking", ASKING)
+        before = files_of(project)
+
+        workflow("run", "asking", "--interactive")
+
+        assert files_of(project) == before
 
     def test_with_trouble_says_how_to_go_on(self, workflow: Cli, write: Write, project: Path) -> None:
         write("tell", TELLING)
@@ -186,6 +231,41 @@ class TestRun:
         assert "has begun and is not over; `bmad-messenger workflow resume tell-" in run.err
         queue.write_text("messages: []\n")
         assert workflow("tick").out.endswith(" done\n")
+
+
+class TestWithoutASecret:
+    @pytest.fixture
+    def run_id(self, workflow: Cli, write: Write, news: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> str:
+        """A run that could go on, but for its secret."""
+        monkeypatch.setenv("TOK", "s3cr3t-value")
+        write("secret", f"secrets: [TOK]\n{WAITING}")
+        run_id: str = workflow("run", "secret", "--json").document["run"]
+        news()
+        monkeypatch.delenv("TOK")
+        return run_id
+
+    @pytest.mark.parametrize("command", [("resume",), ("retry",), ("retry", "--from", "a")])
+    def test_a_run_is_refused(self, workflow: Cli, run_id: str, command: tuple[str, ...]) -> None:
+        if command == ("retry",):
+            workflow("cancel", run_id)
+
+        run = workflow(command[0], run_id, *command[1:])
+
+        assert (run.code, run.out) == (3, "")
+        assert f"the run {run_id} needs the secret TOK; set that environment variable" in run.err
+
+    def test_a_tick_tells_of_it_and_leaves_it_as_it_is(self, workflow: Cli, run_id: str) -> None:
+        run = workflow("tick", "--json")
+
+        assert (run.code, run.document) == (3, {"runs": []})
+        assert run.error["error"]["message"] == f"the run {run_id} needs the secret TOK"
+        assert workflow("status", run_id, "--json").document["state"] == "waiting"
+
+    def test_it_goes_on_once_that_is_set(self, workflow: Cli, run_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        workflow("tick")
+        monkeypatch.setenv("TOK", "s3cr3t-value")
+
+        assert workflow("tick").out == f"{run_id} done\n"
 
 
 class TestResume:
@@ -201,7 +281,10 @@ class TestResume:
         write("tell", TELLING)
         run_id = workflow("run", "tell", "--text", "x", "--json").document["run"]
 
-        assert workflow("resume", run_id).out == f"{run_id} done\n"
+        run = workflow("resume", run_id)
+
+        assert run.code == 0
+        assert run.out.splitlines()[0] == f"{run_id} done"
 
     def test_of_what_there_is_not_ends_with_four(self, workflow: Cli) -> None:
         run = workflow("resume", "nosuch", "--json")
@@ -251,6 +334,17 @@ class TestRetry:
 
         assert len(cli("list", "--json").document["messages"]) == 2
 
+    def test_sends_again_what_is_sent_at_the_end_and_nothing_else(self, workflow: Cli, write: Write, cli: Cli) -> None:
+        text = f"on_failure: nothing\nsteps:\n{TOLD.format('a', 'once')}  - id: b\n    exec: close-message\n"
+        final = f"finally:\n{TOLD.format('c', 'at each end')}"
+        write("ending", f"{text}    with: {{message_id: '{{{{ steps.a.type }}}}'}}\n{final}")
+        run_id = workflow("run", "ending", "--json").document["run"]
+
+        workflow("retry", run_id)
+
+        messages = cli("list", "--json").document["messages"]
+        assert sorted(one["payload"]["message"] for one in messages) == ["at each end", "at each end", "once"]
+
 
 class TestCancel:
     def test_ends_a_run(self, workflow: Cli, write: Write) -> None:
@@ -261,6 +355,17 @@ class TestCancel:
 
         assert (run.code, run.out) == (0, f"{run_id} cancelled: the scope changed\n")
         assert workflow("cancel", run_id).code == 2
+
+    def test_says_that_a_process_at_work_will_end_it(self, workflow: Cli, write: Write, project: Path) -> None:
+        write("waiting", WAITING)
+        run_id = workflow("run", "waiting", "--json").document["run"]
+        (project / "_bmad-output/messenger/config.yaml").write_text("limits: {lock_timeout: 0.1}\n")
+        with Runs(Messenger.open(project).project).locked(run_id, 1):
+            run = workflow("cancel", run_id)
+
+        assert run.code == 5
+        assert f"the run {run_id} is at a step in another process, which cancels it when that is done" in run.err
+        assert workflow("tick").out == f"{run_id} cancelled\n"
 
 
 class TestTick:
@@ -289,3 +394,12 @@ class TestTick:
             "broken-20250115-abcd",
             "broken-20250115-abce",
         ]
+
+    def test_with_json_counts_the_problems_and_gives_each(self, workflow: Cli, project: Path) -> None:
+        (project / "_bmad-output/messenger/runs").mkdir(parents=True)
+        for name in ("broken-20250115-abcd", "broken-20250115-abce"):
+            (project / "_bmad-output" / "messenger" / "runs" / f"{name}.yaml").write_text("run: [\n")
+
+        error = workflow("tick", "--json").error
+
+        assert (error["error"]["message"], len(error["problems"])) == ("2 problems", 2)

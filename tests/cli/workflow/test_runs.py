@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,12 @@ class TestRuns:
     def test_of_a_state_there_is_not_are_refused(self, workflow: Cli) -> None:
         assert workflow("runs", "--state", "resting").code == 4
 
+    def test_of_a_state_that_only_a_step_has_are_refused(self, workflow: Cli) -> None:
+        run = workflow("runs", "--state", "skipped")
+
+        assert run.code == 4
+        assert run.err.endswith("; a run is running, waiting, done, failed, cancelled\n")
+
     def test_are_none_in_a_project_without_runs(self, workflow: Cli) -> None:
         assert workflow("runs").out == "No runs.\n"
         assert workflow("runs", "--json").document == {"runs": []}
@@ -81,6 +88,27 @@ class TestStatus:
 
         assert out.splitlines()[0] == f"{three['waiting']} waiting"
         assert "waits for a message to pm, type notify" in out
+
+    @pytest.fixture
+    def begun(self, workflow: Cli, write: Write) -> str:
+        """A run that waits at the first of its steps."""
+        write("long", f"{WAITING}  - id: b\n    wait: {{for: 1h}}\nfinally:\n  - id: c\n    wait: {{for: 1h}}\n")
+        run_id: str = workflow("run", "long", "--json").document["run"]
+        return run_id
+
+    def test_tells_the_steps_that_have_not_begun(self, workflow: Cli, begun: str) -> None:
+        rows = [line.split()[:2] for line in workflow("status", begun).out.splitlines()[-3:]]
+
+        assert rows == [["a", "waiting"], ["b", "pending"], ["c", "pending"]]
+        steps = workflow("status", begun, "--json").document["steps"]
+        assert [(name, step["state"]) for name, step in steps.items()][1:] == [("b", "pending"), ("c", "pending")]
+
+    def test_leaves_out_what_may_not_come_as_the_workflow_has_changed(
+        self, workflow: Cli, write: Write, begun: str
+    ) -> None:
+        write("long", WAITING)
+
+        assert [*workflow("status", begun, "--json").document["steps"]] == ["a"]
 
     def test_tells_why_a_run_failed(self, workflow: Cli, three: dict[str, str]) -> None:
         assert "failed: b: there is no message 'dev'" in workflow("status", three["failed"]).out
@@ -121,6 +149,20 @@ class TestLogs:
 
         assert lines[0].endswith(" a done")
         assert any("b failed: there is no message 'dev'" in line for line in lines)
+
+    def test_tell_what_a_command_that_failed_has_printed(self, workflow: Cli, write: Write, project: Path) -> None:
+        config = project / "_bmad-output" / "messenger" / "config.yaml"
+        config.parent.mkdir(parents=True, exist_ok=True)
+        config.write_text(f"commands: {{allow: ['{sys.executable}']}}\n")
+        program = "print('out\\\\nput'); import sys; sys.exit('it broke')"
+        command = f'[{sys.executable}, -c, "{program}"]'
+        write("command", f"steps:\n  - id: a\n    exec: run-command\n    with: {{command: {command}}}\n")
+        run_id = workflow("run", "command", "--json").document["run"]
+
+        lines = workflow("logs", run_id).out.splitlines()
+
+        assert " ended with 1: it broke; " in lines[0]
+        assert lines[1:] == ["    exit_code: 1", "    stdout:", "      out", "      put", "    stderr: it broke"]
 
     def test_of_one_step_with_its_rounds(self, workflow: Cli, write: Write) -> None:
         write("rounds", ROUNDS)

@@ -93,6 +93,17 @@ def test_the_json_is_one_object_with_everything(bmad: Bmad, command: Command) ->
     assert str(bmad.messenger.project.root) not in str(document)
 
 
+def test_a_file_without_instructions_says_so_and_runs_nothing(bmad: Bmad, command: Command) -> None:
+    bmad.write("", workflow='name: brief\nconfig_source: "{project-root}/_bmad/bmm/config.yaml"\nmine: 5\n')
+
+    result = command("run", FILE)
+
+    assert (result.code, result.out.splitlines()[-2:]) == (0, ["unknown keys: mine", "nothing to run"])
+    assert f"{FILE}:1:1: the file names no instructions" in result.err
+    assert command("show", FILE).code == 0
+    assert command("validate", FILE).code == 0
+
+
 def test_an_optional_step_is_chosen_by_a_flag(bmad: Bmad, command: Command) -> None:
     bmad.write(f"<step n='3' optional='true'>{tell()}</step>")
     assert command("run", FILE).out.splitlines()[-1] == "nothing to run: the agent does it all"

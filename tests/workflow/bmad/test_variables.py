@@ -155,13 +155,16 @@ def test_the_day_is_that_of_utc(bmad: Bmad, clock: Clock) -> None:
     [
         ("name: a\ninstructions: b\n", True),
         ('name: a\r\n"instructions": b\r\n', True),
+        ("name: a\nconfig_source: b\n", True),
+        ("name: a\ninstalled_path: b\n", True),
+        ("name: a\n", False),
         ("name: a\nsteps: []\n", False),
         ("instructions: b\nsteps: []\n", False),
         ("a:\n  instructions: b\n", False),
         ("", False),
     ],
 )
-def test_a_file_of_bmad_has_instructions_and_no_steps(text: str, expected: bool) -> None:
+def test_a_file_of_bmad_has_keys_of_its_own_and_no_steps(text: str, expected: bool) -> None:
     assert is_bmad(text) is expected
 
 
