@@ -165,6 +165,11 @@ class Message:
         present = {key: value for key, value in values.items() if value is not None}
         return {**present, **self.extra, "payload": dict(self.payload)}
 
+    @property
+    def origin(self) -> tuple[str, datetime]:
+        """Who sent it, and when: what no message has in common with another of its id."""
+        return self.from_agent, self.created
+
     def recipients(self, roster: Collection[str]) -> tuple[str, ...]:
         """The agents this message is for; `all` is everyone on `roster` but the sender."""
         if self.to_agent is not None:

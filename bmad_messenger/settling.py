@@ -7,12 +7,13 @@ from typing import Final
 
 from bmad_messenger.files import refusals, sweep
 from bmad_messenger.inbox import is_to, marked
+from bmad_messenger.merge.identity import longer_id
 from bmad_messenger.message import SUFFIX_LENGTH, Message
 from bmad_messenger.queue.edit import append_rendered, as_item, as_record, change, changed_item, remove
 from bmad_messenger.queue.file import Change, Snapshot
 from bmad_messenger.queue.text import scan
 from bmad_messenger.queue.view import QueueView
-from bmad_messenger.store import Store, unmarked
+from bmad_messenger.store import Store, is_other, unmarked
 
 _WRITTEN: Final = ("type", "from_agent", "to_agent", "to_agents", "created")
 """What tells a message from another of its id: who sent it to whom, and when."""
@@ -124,10 +125,15 @@ def _record_readings(store: Store, message: Message, readings: Mapping[str, str]
 def _renamed(view: QueueView, ids: Mapping[str, int], archived: Sequence[Message]) -> dict[str, str]:
     """The longer ids that messages of the queue have in the archive, by their ids in the queue.
 
-    Where two clones gave one id to two messages, the one that came second is in the archive under a longer one.
+    Where two clones gave one id to two messages, the one that came second is in the archive under a longer one, or is
+    not there yet.
     """
     first = {message.message_id: message for message in archived}
-    renamed = {}
+    renamed = {
+        name: longer_id(name, view.mapping(index), {*first, *ids})
+        for name, index in ids.items()
+        if name in first and is_other(view, index, first[name])
+    }
     for second in archived:
         old = next((one for one in ids if second.message_id.startswith(one)), None) if _is_long(second) else None
         if old is not None and second.message_id not in ids and old in first:

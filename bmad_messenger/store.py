@@ -264,7 +264,7 @@ class Store:
         """
         missing = self.missing(view)
         ids = view.ids() if self._archive_decides else {}
-        closed = {index: one for one, index in ids.items() if self._is_archived_closed(one)}
+        closed = {index: one for one, index in ids.items() if self._is_archived_closed(one, view, index)}
         unread = self.turned_back(view)
         if (missing or closed or unread) and attempts and self._was_written_since(snapshot):
             return self.view(attempts=attempts - 1)  # journal and archive are ahead
@@ -289,7 +289,7 @@ class Store:
         archived = (self._read_archive(message_id) for message_id in gone)
         return [message for message in archived if message is not None and not message.status.is_closed]
 
-    def _is_archived_closed(self, message_id: str) -> bool:
+    def _is_archived_closed(self, message_id: str, view: QueueView, index: int) -> bool:
         try:
             text = self.archive.text(message_id) or ""
         except MessengerError:  # what can't be read tells nothing; `validate` reports it
@@ -297,7 +297,7 @@ class Store:
         if not any(word in text for word in _CLOSED):
             return False
         message = self._read_archive(message_id)
-        return message is not None and message.status.is_closed
+        return message is not None and message.status.is_closed and not is_other(view, index, message)
 
     def _standing_again(self, view: QueueView, index: int, message_id: str) -> Problem:
         message = self.archive.read(message_id)
@@ -337,6 +337,20 @@ class Store:
     def check(self) -> Check:
         """The judge of one message of the queue."""
         return self._make_check()
+
+
+def is_other(view: QueueView, index: int, archived: Message) -> bool:
+    """Whether the archive's message is not the one that the queue has under its id."""
+    head = view.head(index)
+    if (head["from"], messages.parse_time(head["created"])) == archived.origin:
+        return False
+    return are_two(view.message(index), archived)
+
+
+def are_two(one: Message, other: Message) -> bool:
+    """Whether two messages with one id are different ones, and not two states of one that people edited."""
+    is_sent_once = one.idempotency_key is not None and one.idempotency_key == other.idempotency_key
+    return one.origin != other.origin and one.payload != other.payload and not is_sent_once
 
 
 def unmarked(mapping: Mapping[str, Any], readings: Mapping[str, str]) -> dict[str, str]:

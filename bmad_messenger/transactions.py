@@ -9,13 +9,13 @@ from typing import Any, Final
 
 from bmad_messenger import inbox
 from bmad_messenger import message as messages
-from bmad_messenger.errors import DamagedError, InvalidError, UsageError
+from bmad_messenger.errors import DamagedError, InvalidError, MessengerError, UsageError
 from bmad_messenger.inbox import Wanted
 from bmad_messenger.message import Message, Priority, Status
 from bmad_messenger.queue.edit import append, as_comment, as_record, change, changed_item, merged, remove
 from bmad_messenger.queue.file import Change, Snapshot, host_name
 from bmad_messenger.queue.view import QueueView
-from bmad_messenger.store import Store, unmarked
+from bmad_messenger.store import Store, is_other, unmarked
 
 Leaving = Sequence[tuple[Message, str]]
 """Messages in their final state, each with its text as a document of its own."""
@@ -173,6 +173,7 @@ def close(store: Store, ids: Sequence[str], status: Status, note: str | None, as
         for message_id in ids:
             index, remark = view.find(message_id), ""
             if index is not None:
+                _require_own_record(store, message_id, view, index)
                 indexes.append(index)
                 queue, at = view.queue, index
             elif status is Status.CANCELLED and (broken := _broken(store, message_id, view)) is not None:
@@ -199,6 +200,20 @@ def close(store: Store, ids: Sequence[str], status: Status, note: str | None, as
         return Change(Effect(result, closed), text, left=left, is_clean=view.is_clean)
 
     return store.queue.update(edit)
+
+
+def _require_own_record(store: Store, message_id: str, view: QueueView, index: int) -> None:
+    """Refuse to close a message in whose place the archive has another one."""
+    try:
+        record = store.archive.read(message_id)
+    except MessengerError:  # it is not known what it was; `validate` tells why
+        return
+    if record is not None and is_other(view, index, record):
+        raise InvalidError(
+            f"the archive has another message as {message_id}",
+            hint="`bmad-messenger sync` gives the one in the queue an id of its own",
+            path=store.archive.name_of(message_id),
+        )
 
 
 def _broken(store: Store, message_id: str, view: QueueView) -> int | None:

@@ -20,7 +20,7 @@ from bmad_messenger.project_files import Kind, check_document
 from bmad_messenger.queue.view import Check, checked_view
 from bmad_messenger.routes import Routes
 from bmad_messenger.schemas import SUFFIX
-from bmad_messenger.store import LAPSES, Store
+from bmad_messenger.store import LAPSES, Store, is_other
 from bmad_messenger.yaml.parse import Document, Path, parse_located
 
 
@@ -125,6 +125,18 @@ class _Validator:
         except MessengerError:
             return
         yield from (problem for problem in view.problems if problem.code in LAPSES)
+        ids = view.ids()
+        for record in self.store.archived():
+            index = ids.get(record.message_id)
+            if index is not None and is_other(view, index, record):
+                yield Problem(
+                    f"the archive has another message as {record.message_id}",
+                    "`bmad-messenger sync` gives this one an id of its own",
+                    self.store.queue.name,
+                    view.queue.line(view.queue.starts[index]),
+                    view.queue.margin + 1,
+                    code="two-messages",
+                )
 
 
 def _kind_of(path: File) -> Kind | None:

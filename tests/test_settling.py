@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bmad_messenger import Message, Messenger, Problem, Status
+from bmad_messenger.errors import InvalidError
 
 
 @pytest.fixture
@@ -242,6 +243,39 @@ def test_a_message_whose_id_another_has_too_gets_the_one_that_it_has_in_the_arch
     assert open_ids(messenger) == ([longer] if is_closed else [longer, ours.message_id])
     assert messenger.get(longer).status is Status.READ
     assert list(messenger.sync()) == []
+
+
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_two_messages_of_one_id_that_nobody_told_apart_are_both_kept(
+    messenger: Messenger, problems: list[Problem], is_closed: bool
+) -> None:
+    ours = send(messenger, "ours")
+    path = messenger.archive.path(ours.message_id)
+    theirs = path.read_text().replace('"pm"', '"analyst"').replace('"ours"', '"theirs"')
+    path.write_text(theirs.replace('"pending"', '"done"') if is_closed else theirs)
+    (problem,) = [one for one in messenger.validate() if one.code == "two-messages"]
+    with pytest.raises(InvalidError, match="the archive has another message as"):
+        messenger.close(ours.message_id)
+
+    done = messenger.sync()
+    (longer,) = [one.message_id for one in messenger.list() if one.payload == ours.payload]
+    assert problem.line == 5
+    assert done[0] == f"renamed {ours.message_id} to {longer}: the archive has another message as {ours.message_id}"
+    assert longer.startswith(ours.message_id)
+    assert messenger.get(ours.message_id).payload == {"message": "theirs"}
+    assert list(messenger.sync()) == []
+    assert [one for one in messenger.validate() if one.code == "two-messages"] == []
+    messenger.close(longer)
+    assert messenger.get(longer).payload == ours.payload
+
+
+def test_a_sender_mended_by_hand_makes_no_second_message(messenger: Messenger) -> None:
+    sent = send(messenger)
+    edit(messenger, lambda text: text.replace('from: "pm"', 'from: "analyst"'))
+
+    assert list(messenger.sync()) == []
+    (closed,) = messenger.close(sent.message_id)
+    assert closed.from_agent == "analyst"
 
 
 @pytest.mark.parametrize("is_closed", [False, True])

@@ -10,6 +10,7 @@ from bmad_messenger.doctor.conflicts import merge_again
 from bmad_messenger.doctor.diagnosis import Diagnosis, command, count, some, warning
 from bmad_messenger.doctor.subject import Subject
 from bmad_messenger.errors import ConflictError, MessengerError, Problem
+from bmad_messenger.store import is_other
 
 _SYNC: Final = "bmad-messenger sync"
 _RESTORE: Final = "bmad-messenger sync --restore"
@@ -61,6 +62,10 @@ def settled(subject: Subject) -> Iterator[Diagnosis]:
         what = f"the archive has {count(closed, 'message', 'messages')} of the queue as closed: {some(closed)}"
         hint = "a crash between two writes, or a `git pull`, left them here"
         yield Diagnosis(warning(what, hint, name, code="unsettled"), _SYNC, fixes.settle)
+    if two := differences.two:
+        what = f"queue and archive have different messages of one id: {some(two)}"
+        hint = "two clones gave out the same id, or somebody edited the archive; the one in the queue gets a longer id"
+        yield Diagnosis(warning(what, hint, name, code="two-messages"), _SYNC, fixes.settle)
     if entering := differences.entering:
         what = f"{count(entering, 'open message', 'open messages')} of the archive never reached this clone's queue"
         hint = "a teammate sent them, and git merged the queue without them"
@@ -84,7 +89,7 @@ class _Differences(NamedTuple):
 
     `closed` are in the queue, and closed in the archive. `entering` and `lost` are open in the archive alone: this
     queue has never held the ones, and has held the others. `unrecorded` are in the queue alone. `unread` were read in
-    this clone, and the queue does not know it.
+    this clone, and the queue does not know it. `two` stand for one message in the queue and another in the archive.
     """
 
     closed: Sequence[str] = ()
@@ -92,6 +97,7 @@ class _Differences(NamedTuple):
     lost: Sequence[str] = ()
     unrecorded: Sequence[str] = ()
     unread: Sequence[str] = ()
+    two: Sequence[str] = ()
 
 
 def _differences(subject: Subject) -> _Differences:
@@ -102,12 +108,14 @@ def _differences(subject: Subject) -> _Differences:
     archived = records.messages
     filed = {*archived, *records.damaged, *records.empty}
     absent = (one for one, message in archived.items() if not message.status.is_closed and view.lacks(one, ids))
+    two = [one for one, index in ids.items() if one in archived and is_other(view, index, archived[one])]
     return _Differences(
-        closed=[one for one in ids if one in archived and archived[one].status.is_closed],
+        closed=[one for one in ids if one in archived and archived[one].status.is_closed and one not in two],
         entering=[one for one in absent if one not in held],
         lost=subject.missing,
         unrecorded=[one for one in ids if one not in filed],
         unread=subject.unread_again,
+        two=two,
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -204,7 +203,7 @@ def version_of(tree: Tree, queue: Version, texts: Mapping[str, bytes]) -> Versio
             continue
         if queued is None or not record.is_open:
             records[message_id] = record
-        if queued is not None and _origin(queued.message) != _origin(record.message):
+        if queued is not None and queued.message.origin != record.message.origin:
             problems.append(_two_messages(queued, record))
     return replace(
         queue,
@@ -270,15 +269,10 @@ def _is_twin(text: str, queued: Message) -> bool:
             head is not None
             and head["message_id"] == queued.message_id
             and head["status"] in _OPEN
-            and (head["from"], parse_time(head["created"])) == _origin(queued)
+            and (head["from"], parse_time(head["created"])) == queued.origin
         )
     except (KeyError, TypeError, ValueError):
         return False
-
-
-def _origin(message: Message) -> tuple[str, datetime]:
-    """What no message has in common with another of its id."""
-    return message.from_agent, message.created
 
 
 def _two_messages(queued: Record, archived: Record) -> Problem:

@@ -50,7 +50,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Change(Generic[T]):
-    """What an edit comes to: the new text (None: leave the file alone), the ids that enter and leave, who reads, a result.
+    """What an edit comes to: the new text (None: leave the file alone), ids that enter and leave, readings, a result.
 
     `is_clean` says that the text has nothing wrong in it and may be scanned by line from now on.
     """

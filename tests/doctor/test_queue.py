@@ -120,6 +120,22 @@ def test_queue_that_leads_nowhere_is_found(messenger: Messenger) -> None:
     assert found(messenger, "missing").problem.message == "the queue is a link that leads nowhere"
 
 
+def test_two_messages_of_one_id_are_found_and_told_apart(
+    messenger: Messenger, sent: Message, run: Callable[[str], None]
+) -> None:
+    path = messenger.archive.path(sent.message_id)
+    path.write_text(
+        path.read_text().replace(f'"{sent.from_agent}"', '"analyst"').replace("payload:", "payload:\n  x: y")
+    )
+
+    finding = found(messenger, "two-messages")
+    run(finding.mend)
+
+    assert finding.problem.message.endswith(sent.message_id)
+    assert visit(messenger).findings == ()
+    assert len(messenger.list()) == 2
+
+
 def test_message_that_is_unread_again_is_found_and_marked_on_demand(
     messenger: Messenger, sent: Message, run: Callable[[str], None]
 ) -> None:
