@@ -53,10 +53,13 @@ def open_regular(path: Path) -> BinaryIO:
         OSError: where the file system refuses, or it is no file.
     """
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    if stat.S_ISREG(os.fstat(descriptor).st_mode):
-        return os.fdopen(descriptor, "rb")
-    os.close(descriptor)
-    raise OSError(errno.EINVAL, "it is not a file")
+    try:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return os.fdopen(descriptor, "rb")
+        raise OSError(errno.EINVAL, "it is not a file")
+    except OSError:
+        os.close(descriptor)
+        raise
 
 
 def open_own(path: Path, flags: int) -> int:
