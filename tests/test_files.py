@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bmad_messenger.errors import DamagedError, NotPermittedError, StorageError
-from bmad_messenger.files import make_folder, open_own, publish, read_text, refusals, sweep
+from bmad_messenger.files import make_folder, open_own, open_regular, publish, read_text, refusals, sweep
 
 
 @pytest.fixture
@@ -281,3 +281,20 @@ def test_what_the_system_refuses_is_said_in_our_words(error: OSError, kind: type
         raise error
 
     assert caught.value.exit_code == code
+
+
+def test_a_file_whose_kind_can_t_be_told_is_closed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    path.write_text("text")
+    opened: list[int] = []
+
+    def refuse(descriptor: int) -> os.stat_result:
+        opened.append(descriptor)
+        raise OSError(errno.EIO, "broken")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="broken"):
+        patch.setattr(os, "fstat", refuse)
+        open_regular(path)
+
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(opened[0])
