@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bmad_messenger.message import Draft, Message, Priority, Status
     from bmad_messenger.messenger import Messenger
     from bmad_messenger.plugins.spec import hookimpl
-    from bmad_messenger.task_parameters import task
+    from bmad_messenger.task_marks import task
 
 __version__ = "0.1.0"
 
@@ -55,7 +55,7 @@ __all__ = [
 _HOMES = {
     "Messenger": "bmad_messenger.messenger",
     "hookimpl": "bmad_messenger.plugins.spec",
-    "task": "bmad_messenger.task_parameters",
+    "task": "bmad_messenger.task_marks",
     **dict.fromkeys(("Draft", "Message", "Priority", "Status"), "bmad_messenger.message"),
 }
 """The module of each public name; the names that are absent here are errors."""

@@ -7,13 +7,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from types import UnionType
-from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from bmad_messenger.errors import InvalidError
 from bmad_messenger.findings import Finding, near_misses, report, show, unknown_key
+from bmad_messenger.task_marks import FIELDS, SCHEMA
 from bmad_messenger.yaml.parse import Path, parse, resolve
-
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 _TYPES: Final[Mapping[Any, str]] = {str: "string", int: "integer", float: "number", bool: "boolean", None: "null"}
 _PLAIN: Final[Mapping[str, tuple[tuple[type, ...], str]]] = {
@@ -22,33 +21,6 @@ _PLAIN: Final[Mapping[str, tuple[tuple[type, ...], str]]] = {
     "number": ((int, float), "a number"),
     "boolean": ((bool,), "true or false"),
 }
-_SCHEMA: Final = "parameters_schema"
-_FIELDS: Final = "parameters_fields"
-
-
-def task(*, schema: Mapping[str, Any]) -> Callable[[Function], Function]:
-    """Say what a task takes by a JSON Schema, where the annotations of its parameters can't.
-
-    Args:
-        schema: that of an object, draft 2020-12; its properties are the parameters. The task takes others where it has
-            `additionalProperties` or `patternProperties`.
-    """
-
-    def mark(function: Function) -> Function:
-        setattr(function, _SCHEMA, schema)
-        return function
-
-    return mark
-
-
-def takes_fields_of(kind: type[Any]) -> Callable[[Function], Function]:
-    """Say that the `**params` of a task are the fields of a dataclass; those of other tasks are any."""
-
-    def mark(function: Function) -> Function:
-        setattr(function, _FIELDS, kind)
-        return function
-
-    return mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +87,10 @@ def parameters_of(function: Callable[..., Any]) -> Parameters:
     Raises:
         InvalidError: where its JSON Schema is none.
     """
-    schema = getattr(function, _SCHEMA, None)
+    schema = getattr(function, SCHEMA, None)
     if schema is None:
         kinds = [one.kind for one in inspect.signature(function).parameters.values()]
-        is_open = inspect.Parameter.VAR_KEYWORD in kinds and not hasattr(function, _FIELDS)
+        is_open = inspect.Parameter.VAR_KEYWORD in kinds and not hasattr(function, FIELDS)
         return Parameters(dict(_signed(function)), is_open=is_open)
     from bmad_messenger.schemas import schema_violations
 
@@ -174,7 +146,7 @@ def _signed(function: Callable[..., Any]) -> Iterator[tuple[str, Parameter]]:
     """The parameters after the messenger that have a name."""
     for one in list(inspect.signature(function).parameters.values())[1:]:
         if one.kind is one.VAR_KEYWORD:
-            kind = getattr(function, _FIELDS, None)
+            kind = getattr(function, FIELDS, None)
             for field in fields(kind) if kind is not None else ():
                 yield field.name, Parameter({"type": "string"} if field.type == "str | None" else {}, False)
         elif one.kind is not one.VAR_POSITIONAL:

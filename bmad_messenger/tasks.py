@@ -12,7 +12,7 @@ from bmad_messenger.inbox import Wanted
 from bmad_messenger.message import ALL, Draft, Status
 from bmad_messenger.messenger import Messenger
 from bmad_messenger.outbox import priority_of, read_payload, status_of, time_of
-from bmad_messenger.task_parameters import takes_fields_of
+from bmad_messenger.task_marks import takes_fields_of
 
 if TYPE_CHECKING:
     from bmad_messenger.exec_reader import ExecElement

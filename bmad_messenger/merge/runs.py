@@ -112,7 +112,7 @@ def _open(lead: Mapped, other: Mapped, steps: Mapped, *, is_retried: bool) -> di
     deadline = min(deadlines, key=when) if len(deadlines) == 2 - is_retried else None
     waits = [(place, one) for place, one in _places(steps) if one["state"] == "waiting"]
     times = [deadline, *(time for _, one in waits for time in _times(one))]
-    as_before = [side for side in (lead, other) if _is_same(side["steps"], steps)]
+    as_before = [side for side in (lead, other) if side["state"] not in _OVER and _is_same(side["steps"], steps)]
     return {
         "ending": ending.get("ending"),
         "error": ending.get("error"),
