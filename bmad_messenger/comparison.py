@@ -87,6 +87,10 @@ class Version:
         """Whether the message is there, readable or not."""
         return message_id in self.records or message_id in self.archived or message_id in self.unreadable
 
+    def may_queue(self, message_id: str) -> bool:
+        """Whether the queue may hold the message where it can't be read."""
+        return not self.is_clear or message_id in self.unreadable
+
 
 @dataclass(frozen=True)
 class FieldChange:
@@ -219,12 +223,14 @@ def is_only_archived(old: Record, now: Record) -> bool:
 
 def _is_told(old: Record, after: Version) -> bool:
     """Whether the later state tells that this message is gone: a queue that can't be read may hold it."""
-    return not old.in_queue or after.is_clear
+    return not old.in_queue or not after.may_queue(old.message.message_id)
 
 
 def _are_comparable(old: Record, now: Record, before: Version) -> bool:
     """Whether both states know where the message stands."""
-    return not is_only_archived(old, now) and (old.in_queue or not now.in_queue or before.is_clear)
+    if is_only_archived(old, now):
+        return False
+    return old.in_queue or not now.in_queue or not before.may_queue(now.message.message_id)
 
 
 def _changes(path: tuple[str, ...], old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[FieldChange]:

@@ -9,14 +9,24 @@ from bmad_messenger.files import refusals, sweep
 from bmad_messenger.inbox import is_to, marked
 from bmad_messenger.merge.identity import longer_id
 from bmad_messenger.message import SUFFIX_LENGTH, Message
-from bmad_messenger.queue.edit import append_rendered, as_item, as_record, change, changed_item, remove
+from bmad_messenger.queue.edit import append_rendered, as_comment, as_item, as_record, change, changed_item, remove
 from bmad_messenger.queue.file import Change, Snapshot
-from bmad_messenger.queue.text import scan
+from bmad_messenger.queue.text import QueueText, scan
 from bmad_messenger.queue.view import QueueView
 from bmad_messenger.store import Store, is_other, unmarked
+from bmad_messenger.yaml.render import render_mapping
 
 _WRITTEN: Final = ("type", "from_agent", "to_agent", "to_agents", "created")
 """What tells a message from another of its id: who sent it to whom, and when."""
+
+_NOT_TEXT: Final = (
+    *("message_id", "created", "reply_to"),  # which settling and adopting set
+    *("status", "read_by", "claimed_by", "claimed_until", "closed"),
+)
+"""The keys that commands set; every other holds what somebody wrote."""
+
+_OTHERWISE: Final = "When it was closed, another queue had it otherwise in this:"
+_WITH_TEXT: Final = ", with another text: kept as a comment in its record"
 
 Twins = Mapping[str, tuple[Message, Message]]
 """Two messages that were given one id, by that id: the one that kept it, and the one that has a longer one."""
@@ -57,10 +67,11 @@ def settle(store: Store, roster: Collection[str], *, restore: bool) -> list[str]
             store.archive.rewrite(reply, as_record(record, 2))
         ids = {renamed.get(one, one): index for one, index in ids.items()}
         held = store.queue.journal.held() - renamed.keys()
-        closed = [one.message_id for one in archived if one.status.is_closed and one.message_id in ids]
+        closed = {one.message_id: one for one in archived if one.status.is_closed and one.message_id in ids}
         readings = _readings(store, view, ids, renamed, twins)
         finished = [one for one in archived if one.status.is_closed and one.message_id in readings]
         added = {one.message_id: _record_readings(store, one, readings[one.message_id]) for one in finished}
+        kept = {one for one, record in closed.items() if _record_text(store, view.message(ids[one]), record)}
         absent = [one for one in archived if not one.status.is_closed and view.lacks(one.message_id, ids)]
         entering = sorted(
             (message for message in absent if restore or message.message_id not in held),
@@ -70,11 +81,14 @@ def settle(store: Store, roster: Collection[str], *, restore: bool) -> list[str]
         if entering:
             queue = scan(text, store.queue.name)
             text = append_rendered(queue, [_item(store, message, queue.margin) for message in entering])
+            text = _as_read(scan(text, store.queue.name), entering, readings, roster)
         done = [f"renamed {old} to {new}: the archive has another message as {old}" for old, new in renamed.items()]
         done += [f"made {reply} the reply to {new} that it was sent as" for reply, new in (records | replies).items()]
         done += [f"marked {one} as read by {', '.join(readers)} again" for one, readers in again.items()]
         done += [f"added to {one} in the archive that {', '.join(new)} read it" for one, new in added.items() if new]
-        done += [f"took {one} from the queue: the archive has it closed" for one in closed]
+        done += [
+            f"took {one} from the queue: the archive has it closed{_WITH_TEXT if one in kept else ''}" for one in closed
+        ]
         done += [
             f"brought {message.message_id} back into the queue"
             if message.message_id in held
@@ -120,6 +134,39 @@ def _record_readings(store: Store, message: Message, readings: Mapping[str, str]
         record = changed_item(store.archived_item(message.message_id), 0, {"read_by": new})
         store.archive.rewrite(message.message_id, as_record(record, 2))
     return [*new]
+
+
+def _record_text(store: Store, queued: Message, closed: Message) -> bool:
+    """Keep in a closed message's record what the queue has otherwise in its text; whether it has anything."""
+    said = closed.to_mapping()
+    text = {
+        key: value
+        for key, value in queued.to_mapping().items()
+        if key not in _NOT_TEXT and (key not in said or said[key] != value)
+    }
+    if not text:
+        return False
+    comment = as_comment("\n".join(render_mapping(text, 1)), _OTHERWISE)
+    record = store.archive.text(closed.message_id) or ""
+    if comment not in record.replace("\r\n", "\n"):
+        end = "" if record.endswith("\n") else "\n"
+        store.archive.rewrite(closed.message_id, f"{record}{end}{comment}")
+    return True
+
+
+def _as_read(
+    queue: QueueText,
+    entered: Sequence[Message],
+    readings: Mapping[str, Mapping[str, str]],
+    roster: Collection[str],
+) -> str:
+    """The queue with the messages that have entered it, its last ones, marked as read by those who had read them."""
+    changes = {}
+    for index, message in enumerate(entered, len(queue) - len(entered)):
+        mapping = message.to_mapping()
+        if lost := unmarked(mapping, readings.get(message.message_id, {})):
+            changes[index] = marked(mapping, lost, roster)
+    return change(queue, changes) if changes else queue.text
 
 
 def _renamed(view: QueueView, ids: Mapping[str, int], archived: Sequence[Message]) -> dict[str, str]:

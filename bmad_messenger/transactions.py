@@ -23,6 +23,8 @@ Leaving = Sequence[tuple[Message, str]]
 _SAME: Final = ("type", "from_agent", "to_agent", "to_agents", "priority", "route", "reply_to", "payload")
 """What makes two messages the same thing sent twice; not `expires`, which is often given as so long from now."""
 
+_UNREADABLE: Final = "It stood in the queue like this, and could not be read:"
+
 
 @dataclass(frozen=True, slots=True)
 class Effect:
@@ -178,7 +180,7 @@ def close(store: Store, ids: Sequence[str], status: Status, note: str | None, as
                 queue, at = view.queue, index
             elif status is Status.CANCELLED and (broken := _broken(store, message_id, view)) is not None:
                 indexes.append(broken)
-                remark = as_comment(view.queue.item(broken))
+                remark = as_comment(view.queue.item(broken), _UNREADABLE)
                 queue, at = store.archived_item(message_id), 0
             else:
                 archived = store.get(message_id, view)

@@ -158,6 +158,14 @@ def test_after_a_queue_that_could_not_be_read_nothing_is_said_of_what_it_may_hav
     assert not compare(before, version(queued(message(1, status=Status.READ, read_by=READ))))
 
 
+def test_of_a_message_that_the_queue_may_hold_unreadable_nothing_is_said() -> None:
+    read, record = queued(message(1, status=Status.READ, read_by=READ)), archived(message(1))
+    hidden = version(record, unreadable=frozenset([record.message.message_id]))
+
+    assert not compare(version(read), hidden)
+    assert not compare(hidden, version(read))
+
+
 @pytest.mark.parametrize("known", ["unreadable", "same"])
 def test_a_message_that_was_there_and_not_read_is_not_new(known: str) -> None:
     record = queued(message(1))

@@ -359,3 +359,82 @@ def test_a_reading_here_is_added_to_what_a_teammate_closed(messenger: Messenger,
     closed = messenger.get(sent.message_id)
     assert (closed.status, closed.read_by) == (Status.DONE, read.read_by)
     assert list(messenger.sync()) == []
+
+
+@pytest.fixture
+def closed_elsewhere(messenger: Messenger) -> Message:
+    """A message that a teammate has closed, and the history with it is here."""
+    sent = send(messenger, "the text")
+    other = clone(messenger, "there")
+    other.sync()
+    other.close(sent.message_id)
+    pull(other, messenger)
+    return sent
+
+
+def test_a_text_that_was_corrected_here_and_closed_elsewhere_is_kept(
+    messenger: Messenger, closed_elsewhere: Message
+) -> None:
+    message_id = closed_elsewhere.message_id
+    edit(messenger, lambda text: text.replace("the text", "the CORRECTED text").replace('"low"', '"medium"'))
+
+    done = messenger.sync()
+
+    told = f"took {message_id} from the queue: the archive has it closed, with another text: kept as a comment in its"
+    assert list(done) == [f"{told} record"]
+    record = messenger.archive.path(message_id).read_text()
+    assert record.endswith(
+        "# When it was closed, another queue had it otherwise in this:\n"
+        '# priority: "medium"\n# payload:\n#   message: "the CORRECTED text"\n'
+    )
+    assert (messenger.get(message_id).payload, messenger.list()) == ({"message": "the text"}, [])
+    assert list(messenger.sync()) == []
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_a_text_is_kept_once(messenger: Messenger, closed_elsewhere: Message, line_end: str) -> None:
+    """It comes back with an old buffer, or the process was killed before it took the message from the queue."""
+    path = messenger.archive.path(closed_elsewhere.message_id)
+    edit(messenger, lambda text: text.replace("the text", "the CORRECTED text"))
+    buffer = messenger.project.queue.read_bytes()
+    messenger.sync()
+    path.write_bytes(path.read_bytes().replace(b"\n", line_end.encode()))
+    record = path.read_bytes()
+    messenger.project.queue.write_bytes(buffer)
+
+    assert len(messenger.sync()) == 1
+    assert path.read_bytes() == record
+
+
+def test_a_reading_and_a_claim_are_no_text_that_is_kept(messenger: Messenger, closed_elsewhere: Message) -> None:
+    edit(
+        messenger,
+        lambda text: text.replace(
+            '    status: "pending"\n',
+            '    status: "read"\n    read_by:\n      dev: "2025-01-15T10:30:00Z"\n'
+            '    claimed_by: "x"\n    claimed_until: "2025-01-15T10:30:00Z"\n',
+        ),
+    )
+
+    (added, took) = messenger.sync()
+
+    assert added.startswith("added to ")
+    assert took == f"took {closed_elsewhere.message_id} from the queue: the archive has it closed"
+    assert "#" not in messenger.archive.path(closed_elsewhere.message_id).read_text()
+
+
+def test_a_text_that_was_kept_stays_where_a_reading_is_added(messenger: Messenger, closed_elsewhere: Message) -> None:
+    edit(messenger, lambda text: text.replace("the text", "the CORRECTED text"))
+    buffer = messenger.project.queue.read_text()
+    messenger.sync()
+    messenger.project.queue.write_text(
+        buffer.replace(
+            '    status: "pending"\n', '    status: "read"\n    read_by:\n      dev: "2025-01-15T10:30:00Z"\n'
+        )
+    )
+
+    messenger.sync()
+
+    record = messenger.archive.path(closed_elsewhere.message_id).read_text()
+    assert record.count("the CORRECTED text") == 1
+    assert messenger.get(closed_elsewhere.message_id).read_by.keys() == {"dev"}

@@ -47,12 +47,14 @@ class Diagnosis:
 class Check:
     """One thing to look at: `sound` is what is said of it where nothing is wrong.
 
-    `applies` tells whether there is such a thing in this project.
+    `applies` tells whether there is such a thing in this project. One that `needs_all` takes what a sparse checkout
+    leaves out for gone, and is not made where it does.
     """
 
     sound: str
     look: Callable[[Subject], Iterator[Diagnosis]]
     applies: Callable[[Subject], bool] = lambda _: True
+    needs_all: bool = False
 
 
 def warning(message: str, hint: str = "", path: str | None = None, *, code: str) -> Problem:

@@ -18,8 +18,9 @@ from bmad_messenger.errors import MessengerError, NotFoundError, Problem, Storag
 from bmad_messenger.git.repository import Repository
 
 CHECKS: Final = (
+    Check("no file is left out of the work tree", git.whole, git.is_there),
     Check("the folders are there", local.folders),
-    Check("the files of `init` are this version's", settings.layout),
+    Check("the files of `init` are this version's", settings.layout, needs_all=True),
     Check("the config is valid", settings.config),
     Check("the plugins load", settings.plugins),
     Check("the project's message types are valid", settings.types),
@@ -29,19 +30,19 @@ CHECKS: Final = (
     Check("no dead process left a file", local.left_behind),
     Check("no edit left a draft", local.drafts),
     Check("the clock is right", local.clock),
-    Check("the queue is there", queue.present),
+    Check("the queue is there", queue.present, needs_all=True),
     Check("the queue can be read, and its messages are valid", queue.readable),
     Check("the records of the archive can be read", archive.readable),
-    Check("no record is empty", archive.filled),
+    Check("no record is empty", archive.filled, needs_all=True),
     Check("every record is in its place", archive.in_place),
-    Check("queue and archive agree", queue.settled, queue.is_archived),
+    Check("queue and archive agree", queue.settled, queue.is_archived, needs_all=True),
     Check("the files of the runs can be read", runs.readable, runs.are_there),
     Check("git has merged queue and archive", git.merged, git.is_there),
     Check("git ignores neither queue nor archive", git.ignored, git.is_there),
     Check("git holds queue and archive", git.held, git.is_there),
     Check("git holds no local file", git.local_files, git.is_there),
-    Check("git merges by message", git.driver, git.is_there),
-    Check("btmsg has every message", btmsg.level, btmsg.is_on),
+    Check("git merges by message", git.driver, git.is_there, needs_all=True),
+    Check("btmsg has every message", btmsg.level, btmsg.is_on, needs_all=True),
 )
 """In this order: what others stand on comes first."""
 
@@ -104,7 +105,7 @@ def _found(check: Check, subject: Subject) -> list[Diagnosis] | None:
     """What one check finds, None where it does not apply; where it fails itself, that is a finding."""
     found: list[Diagnosis] = []
     try:
-        if not check.applies(subject):
+        if not check.applies(subject) or (check.needs_all and not subject.is_whole):
             return None
         for finding in check.look(subject):
             found.append(finding)  # noqa: PERF402  # what was found before a failure counts

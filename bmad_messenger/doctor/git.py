@@ -15,6 +15,7 @@ from bmad_messenger.doctor.work_tree import WorkTree
 from bmad_messenger.errors import Problem
 from bmad_messenger.files import read_text
 from bmad_messenger.git.install import missing
+from bmad_messenger.git.left_out import way_back, what_is_left_out
 from bmad_messenger.layout import LOCAL_FILES
 from bmad_messenger.message import ID_PATTERN
 
@@ -26,6 +27,16 @@ _A_RECORD: Final = Path("2025-01", "MSG-20250115-a1b2.yaml")
 def is_there(subject: Subject) -> bool:
     """Whether the project is in a repository, and git is installed."""
     return subject.work_tree is not None
+
+
+def whole(subject: Subject) -> Iterator[Diagnosis]:
+    """Files of ours that a sparse checkout leaves out."""
+    tree, project = subject.git, subject.project
+    if tree.left_out:
+        what = what_is_left_out(project, tree.left_out)
+        hint = "no command sees them; do nothing else here before they are there"
+        problem = Problem(what, hint, project.name(project.folder), code="left-out")
+        yield Diagnosis(problem, way_back(tree.repository, project))
 
 
 def ignored(subject: Subject) -> Iterator[Diagnosis]:

@@ -167,6 +167,14 @@ class Subject:
         assert self.work_tree is not None  # else the checks of git don't apply
         return self.work_tree
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that git holds of the messenger's folder is on the disk, as far as git tells."""
+        try:
+            return self.work_tree is None or not self.work_tree.left_out
+        except MessengerError:  # which the checks of git tell
+            return True
+
     def a_moment_later(self, ids: Collection[str]) -> Subject:
         """The project as it is once those who are at work have got further, as far as these messages go."""
         time.sleep(MOMENT)

@@ -10,6 +10,7 @@ from typing import Final
 
 from bmad_messenger.config import Project
 from bmad_messenger.errors import GitError, NotFoundError
+from bmad_messenger.git.left_out import left_out
 from bmad_messenger.git.repository import Repository
 
 _UNDER_WAY: Final = {
@@ -27,7 +28,8 @@ class WorkTree:
     """The messenger's files in git, each by its name from the top folder.
 
     `tracked` are those that git holds; of them, `unmerged` wait for somebody to resolve a conflict, `deleted` are gone
-    from the disk, and `modified` differ from what git holds. `untracked` are others that git does not ignore.
+    from the disk, and `modified` differ from what git holds. `left_out` are not on the disk either, as the checkout is
+    a sparse one. `untracked` are others that git does not ignore.
     """
 
     repository: Repository
@@ -35,6 +37,7 @@ class WorkTree:
     unmerged: frozenset[str]
     deleted: frozenset[str]
     modified: frozenset[str]
+    left_out: Sequence[str]
     untracked: frozenset[str]
 
     def name(self, path: Path) -> str:
@@ -88,6 +91,7 @@ def read_work_tree(project: Project) -> WorkTree | None:
         unmerged=_tagged(listing.names, "M"),
         deleted=_tagged(listing.names, "R"),
         modified=_tagged(listing.names, "C") - _tagged(listing.names, "RM"),
+        left_out=left_out(repository, listing.names),
         untracked=_tagged(listing.names, "?"),
     )
 

@@ -18,8 +18,10 @@ from bmad_messenger.config import Project
 from bmad_messenger.errors import DamagedError, GitError, InvalidError, NotFoundError, UsageError
 from bmad_messenger.git.branch import Branch
 from bmad_messenger.git.commit_message import Handoff, commit_message, handoffs_in
+from bmad_messenger.git.hooks import has_pre_commit
+from bmad_messenger.git.judging import judge
 from bmad_messenger.git.repository import Answer, Repository
-from bmad_messenger.git.versions import read_versions
+from bmad_messenger.git.versions import Tree, read_tree, versions_of
 
 LITERALLY: Final = {"GIT_LITERAL_PATHSPECS": "1"}
 """For commands that are given paths: a folder's name may hold what else is a pattern."""
@@ -139,7 +141,8 @@ def commit_own(files: OwnFiles, branch: Branch, subject: str | None, locked: Loc
         locked: holds the queue's lock, which is needed only while the files are read.
 
     Raises:
-        InvalidError: where a file was made unreadable since the last commit.
+        InvalidError: where a file was made unreadable since the last commit, or invalid, and our pre-commit hook is
+            there, which git does not run here.
         GitError: where git refuses.
     """
     for _ in range(_ATTEMPTS):
@@ -150,8 +153,11 @@ def commit_own(files: OwnFiles, branch: Branch, subject: str | None, locked: Loc
             if base is not None and _is_staged_otherwise(files, base):
                 files.stage(base)
             return None
-        before, after = read_versions(files.repository, files.project, base, tree)
+        old, new = (read_tree(files.repository, files.project, name) for name in (base, tree))
+        before, after = versions_of(files.repository, old, new)
         _require_readable(before, after)
+        if has_pre_commit(files.repository):
+            _require_valid(files.repository, old, new)
         handoffs = tuple(handoffs_in(compare(before, after)))
         commit = record(files.repository, tree, (base,) if base else (), commit_message(subject, handoffs))
         # First the index, then the branch: a crash between the two leaves the files staged, and never staged backwards.
@@ -211,3 +217,10 @@ def _require_readable(before: Version, after: Version) -> None:
     new = tuple(problem for problem in errors if (problem.path, problem.message) not in known)
     if new:
         raise InvalidError.of(new, "not committed")
+
+
+def _require_valid(repository: Repository, before: Tree, after: Tree) -> None:
+    problems = judge(repository, before, after, ()).problems
+    if problems:
+        why = "not committed, as the pre-commit hook would refuse it"
+        raise InvalidError.of(tuple(one._replace(message=f"{why}: {one.message}") for one in problems), "")

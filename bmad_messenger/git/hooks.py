@@ -70,6 +70,12 @@ def hooks_of_ours(repository: Repository) -> list[Hook]:
     return [hook for name in HOOKS if block_in((hook := _read(repository, name)).before or "") is not None]
 
 
+def has_pre_commit(repository: Repository) -> bool:
+    """Whether git runs our check before each commit of the user's."""
+    hook = _read(repository, "pre-commit")
+    return hook.is_run and block_in(hook.before or "") is not None
+
+
 def runs(hook: Hook) -> bool:
     """Whether git runs a hook of ours, and finds there what it calls."""
     called = _CALL.search(block_in(hook.before or "") or "")

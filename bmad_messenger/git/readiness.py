@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
-from bmad_messenger.errors import LockTimeoutError, StorageError, UsageError
+from bmad_messenger.config import Project
+from bmad_messenger.errors import LockTimeoutError, NotFoundError, StorageError, UsageError
 from bmad_messenger.git.committing import OwnFiles
+from bmad_messenger.git.left_out import require_all
 from bmad_messenger.git.repository import Repository
 
 _OLDEST_GIT: Final = (2, 38)
@@ -16,6 +18,21 @@ _OLDEST_GIT: Final = (2, 38)
 
 _PATIENCE: Final = 60.0  # seconds
 _LOCK_NAME: Final = "bmad-messenger-sync.lock"
+
+
+def repository_of(project: Project) -> Repository:
+    """The repository around the messenger's folder.
+
+    Raises:
+        NotFoundError: where there is no git, no repository, or no such folder.
+        UsageError: where a sparse checkout leaves out some of the folder, or all of it.
+    """
+    if not project.folder.is_dir():
+        with suppress(NotFoundError):  # then there is no folder in the first place
+            require_all(Repository.around(project.root), project)
+    repository = Repository.around(project.folder)
+    require_all(repository, project)
+    return repository
 
 
 def require_new_git(repository: Repository) -> None:

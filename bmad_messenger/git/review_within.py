@@ -193,7 +193,8 @@ def _problems(lapse: Lapse, now: Version, old: Tree, new: Tree) -> Iterator[Prob
         if old.queue is None:
             yield queue_finding(new.queue_path, commit)
     elif lapse.kind is Kind.GONE:
-        is_hidden = (before.in_queue and not now.is_clear) or (record is None and now.holds(lapse.message_id))
+        may_stand = before.in_queue and now.may_queue(lapse.message_id)
+        is_hidden = may_stand or (record is None and now.holds(lapse.message_id))
         if not is_hidden:
             yield from message_findings(Comparison(deleted=(Deletion(before, record),)), commit)
     elif record is None or is_only_archived(before, record):

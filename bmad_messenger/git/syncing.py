@@ -16,8 +16,7 @@ from bmad_messenger.git.branch import Branch, Remote, fetch, push
 from bmad_messenger.git.commit_message import Handoff, counts
 from bmad_messenger.git.committing import Locked, OwnFiles, commit_own
 from bmad_messenger.git.merging import merged
-from bmad_messenger.git.readiness import alone, require_new_git, require_no_conflict
-from bmad_messenger.git.repository import Repository
+from bmad_messenger.git.readiness import alone, repository_of, require_new_git, require_no_conflict
 from bmad_messenger.messenger import Messenger
 from bmad_messenger.queue.file import stamp_of
 
@@ -85,7 +84,7 @@ def sync(
     """
     if subject is not None and not subject.strip():
         raise UsageError("the commit's message is empty", hint="write what the commit is for, or leave it out")
-    repository = Repository.around(project.folder)
+    repository = repository_of(project)
     require_new_git(repository)
     branch = Branch.checked_out(repository)
     files = OwnFiles.of(repository, project)

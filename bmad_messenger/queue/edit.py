@@ -139,11 +139,11 @@ def as_record(item: str, margin: int) -> str:
     return "\n".join(render_mapping(mapping, 0)) + "\n"
 
 
-def as_comment(item: str) -> str:
-    """The text of a message that can't be read, for the end of its record; what no YAML may hold is written out."""
-    lines = (line.rstrip("\r") for line in item.rstrip("\n").split("\n"))
+def as_comment(text: str, head: str) -> str:
+    """A text of the queue for the end of a message's record, below `head`; what no YAML may hold is written out."""
+    lines = (line.rstrip("\r") for line in text.rstrip("\n").split("\n"))
     shown = ("".join(c if c.isprintable() or c == "\t" else f"\\u{ord(c):04x}" for c in line) for line in lines)
-    return "".join(("# It stood in the queue like this, and could not be read:\n", *(f"#{line}\n" for line in shown)))
+    return "".join((f"# {head}\n", *(f"#{line}\n" for line in shown)))
 
 
 def _without_item(queue: QueueText, index: int) -> QueueText:

@@ -228,3 +228,35 @@ def test_repository_of_another_user_is_found(messenger: Messenger, root: Path, m
 
     assert "detected dubious ownership" in finding.problem.message
     assert "git config --global --add safe.directory" in finding.problem.hint
+
+
+def test_files_that_a_sparse_checkout_leaves_out_are_told_first_and_brought_back(
+    messenger: Messenger, root: Path, run: Callable[[str], None]
+) -> None:
+    """Nothing that only follows from it is told: a `sync` would write over the records."""
+    install(messenger.project)
+    git(root, "add", ".")
+    git(root, "commit", "--quiet", "-m", "More")
+    git(root, "sparse-checkout", "set", "--no-cone", "/*", f"!/{ARCHIVE}/")
+
+    (finding,) = visit(messenger).findings
+    run(finding.mend)
+
+    assert finding.problem.message.startswith("the sparse checkout leaves out 1 file of _bmad-output/messenger")
+    assert visit(messenger).findings == ()
+
+
+def test_a_folder_that_a_sparse_checkout_leaves_out_is_no_case_for_init(
+    messenger: Messenger, root: Path, run: Callable[[str], None]
+) -> None:
+    (root / "src").mkdir()
+    (root / "src" / "code.py").touch()
+    git(root, "add", "src")
+    git(root, "commit", "--quiet", "-m", "More")
+    git(root, "sparse-checkout", "set", "--cone", "src")
+
+    (finding,) = visit(messenger).findings
+    run(finding.mend)
+
+    assert finding.mend == "git sparse-checkout add _bmad-output/messenger"
+    assert len(messenger.list()) == 1

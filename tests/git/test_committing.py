@@ -12,6 +12,7 @@ import pytest
 from bmad_messenger.errors import DamagedError, GitError, InvalidError, NotFoundError, UsageError
 from bmad_messenger.git.branch import Branch
 from bmad_messenger.git.committing import Commit, OwnFiles, commit_own
+from bmad_messenger.git.install import install
 from bmad_messenger.git.repository import Repository
 from tests.git.clones import MESSENGER, Clone
 from tests.git.real_git import git
@@ -219,6 +220,33 @@ def test_what_was_committed_unreadable_does_not_stand_in_the_way(clone: Clone) -
     clone.project.queue.write_text("messages:\n  - just a text\n")
     clone.git("commit", "--quiet", "--all", "-m", "careless")
     clone.write(f"{MESSENGER}/config.yaml", "# nothing\n")
+
+    assert commit(clone) is not None
+
+
+@pytest.mark.parametrize("is_checked", [False, True])
+def test_an_invalid_message_is_committed_but_where_the_hook_would_refuse_it(clone: Clone, is_checked: bool) -> None:
+    install(clone.project, pre_commit=is_checked)
+    commit(clone)
+    clone.send()
+    text = clone.project.queue.read_text("utf-8")
+    clone.project.queue.write_text(text.replace('to: "dev"', 'to: "nobody"'), "utf-8")
+
+    if is_checked:
+        with pytest.raises(InvalidError, match=r"not committed, as the pre-commit hook would .* no agent") as raised:
+            commit(clone)
+        assert raised.value.problem.path == f"{MESSENGER}/message-queue.yaml"
+    else:
+        assert commit(clone) is not None
+
+
+def test_what_was_committed_invalid_does_not_stand_in_the_way_of_the_hook_s_check(clone: Clone) -> None:
+    clone.send()
+    text = clone.project.queue.read_text("utf-8")
+    clone.project.queue.write_text(text.replace('to: "dev"', 'to: "nobody"'), "utf-8")
+    commit(clone)
+    install(clone.project, pre_commit=True)
+    clone.send()
 
     assert commit(clone) is not None
 

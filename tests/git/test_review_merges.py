@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bmad_messenger import Messenger
+from bmad_messenger.git.install import install
 from tests.git.real_git import git
 from tests.git.reviewing import FOLDER, QUEUE, Commit, ask, codes_of, commit_name, edit, record, reviewed, the_finding
 
@@ -243,3 +244,41 @@ def test_a_file_lost_before_the_range_is_not_told_of_the_merge_that_brings_it_in
     merge(repository, "main", branch="main")
 
     assert codes_of(repository, "main..side") == []
+
+
+def test_a_message_with_a_conflict_left_in_one_field_is_one_finding(
+    repository: Path, messenger: Messenger, commit: Commit, sent: str
+) -> None:
+    """It is still there: its record in the archive alone does not make it deleted."""
+    install(messenger.project)
+    commit()
+    change_priority(repository, commit, "side", "low")
+    change_priority(repository, commit, "main", "medium")
+    git(repository, "merge", "--quiet", "side", check=False)
+    assert "<<<<<<<" in (repository / QUEUE).read_text("utf-8")
+    commit()
+
+    for commits in ("begun..HEAD", "HEAD~1..HEAD", "side..HEAD"):
+        assert codes_of(repository, commits) == ["conflict"]
+
+    ask(messenger, "Another?")
+    commit()
+    assert codes_of(repository) == ["conflict"]
+
+
+def test_a_message_that_is_deleted_with_its_conflict_is_found(
+    repository: Path, messenger: Messenger, commit: Commit, sent: str
+) -> None:
+    edit(repository, 'priority: "high"', '<<<<<<< ours\n    priority: "low"\n=======\n    priority: a\n>>>>>>> theirs')
+    commit()
+    (repository / QUEUE).write_text("messages: []\n", "utf-8")
+    commit()
+
+    assert codes_of(repository) == ["deleted"]
+    assert the_finding(repository, "begun..HEAD").message.startswith(sent)
+
+
+def change_priority(folder: Path, commit: Commit, branch: str, priority: str) -> None:
+    switch(folder, branch)
+    edit(folder, 'priority: "high"', f'priority: "{priority}"')
+    commit()

@@ -70,6 +70,55 @@ def test_what_one_closes_is_closed_for_the_other(ann: Clone, ben: Clone) -> None
     assert ann.head() == ben.head()
 
 
+def test_a_correction_of_what_another_closed_is_in_its_record_everywhere(ann: Clone, ben: Clone) -> None:
+    sent = ann.send("the text")
+    ann.sync()
+    ben.sync()
+    edit(ann, "the text", "the CORRECTED text")
+    ben.messenger.mark_read("dev", [sent.message_id])
+    ben.messenger.close(sent.message_id)
+    ben.sync()
+
+    done = ann.sync()
+    ben.sync()
+
+    assert any(line.endswith("with another text: kept as a comment in its record") for line in done.actions)
+    for clone in (ann, ben):
+        assert "the CORRECTED text" in clone.messenger.archive.path(sent.message_id).read_text("utf-8")
+        assert (clone.open_texts(), clone.is_clean()) == ([], True)
+
+
+def test_two_corrections_of_what_a_third_closed_are_both_kept(
+    ann: Clone, ben: Clone, remote: Path, tmp_path: Path
+) -> None:
+    sent = ann.send("the text")
+    ann.sync()
+    ben.sync()
+    cem = clone_of(remote, tmp_path / "cem")
+    for clone, text in ((ann, "by ann"), (ben, "by ben")):
+        edit(clone, "the text", text)
+    cem.messenger.close(sent.message_id)
+    cem.sync()
+    for clone in (ann, ben):  # who each gets the closed record before the other's comment
+        clone.sync(pushes=False)
+
+    for clone in (ann, ben, ann):
+        clone.sync()
+
+    for clone in (ann, ben):
+        record = clone.messenger.archive.path(sent.message_id).read_text("utf-8")
+        assert [record.count(text) for text in ("by ann", "by ben")] == [1, 1]
+        assert clone.is_clean()
+    assert ann.head() == ben.head()
+
+
+def edit(clone: Clone, old: str, new: str) -> None:
+    queue = clone.project.queue
+    text = queue.read_text("utf-8")
+    assert old in text
+    queue.write_text(text.replace(old, new), "utf-8")
+
+
 def test_where_nothing_happened_nothing_is_done(ann: Clone) -> None:
     before = ann.head()
 

@@ -344,11 +344,14 @@ def test_record_that_says_something_else_is_written_anew() -> None:
 
 @given(st.text())
 def test_any_text_is_kept_in_a_comment(text: str) -> None:
-    comment = as_comment(text)
+    comment = as_comment(text, "As it stood:")
 
     assert parse(f"a: 1\n{comment}") == {"a": 1}
     assert all(line.startswith("#") for line in comment.removesuffix("\n").split("\n"))
 
 
 def test_comment_shows_the_text_as_it_is() -> None:
-    assert as_comment("  - to: é: b\r\n    x: \0\n\n").splitlines()[1:] == ["#  - to: é: b", "#    x: \\u0000"]
+    assert as_comment("  - to: é: b\r\n    x: \0\n\n", "As it stood:").splitlines()[1:] == [
+        "#  - to: é: b",
+        "#    x: \\u0000",
+    ]
