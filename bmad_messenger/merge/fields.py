@@ -27,6 +27,7 @@ Settle = Callable[[Path, Mapped, Mapped, Mapped], Mapped]
 """Given the path of a mapping and its values in base, ours and theirs: the keys that follow a rule of their own, and
 their values; `ABSENT` for one that goes."""
 
+_ENCODER: Final = json.JSONEncoder(sort_keys=True)
 _FORWARD: Final = (Status.PENDING, Status.READ, Status.EXPIRED, Status.CANCELLED, Status.DONE)
 _PROGRESS: Final[Mapping[Any, int]] = {status.value: number for number, status in enumerate(_FORWARD)}
 _CLOSED: Final = frozenset(status.value for status in Status if status.is_closed)
@@ -36,7 +37,7 @@ _USE: Final = frozenset(("status", "read_by", *_CLAIM))
 
 def canonical(value: Any) -> str:
     """One text for one value, whatever the order of its keys."""
-    return "" if value is ABSENT else json.dumps(value, sort_keys=True)
+    return "" if value is ABSENT else _ENCODER.encode(value)
 
 
 def when(text: Any) -> tuple[bool, datetime, str]:

@@ -57,6 +57,10 @@ def joined(blocks: Blocks[K], order: Sequence[K], outcomes: Mapping[K, Outcome],
     base, ours, theirs = blocks
     margin = " " * ours.column
     opening, carried = _opening(blocks)
+    if not (carried or spacing) and all(block.is_bare for block in blocks):
+        kept = [outcomes[key] for key in order if outcomes[key].pieces is not None]
+        if kept and not any(outcome.comments for outcome in outcomes.values()):
+            return _bare(opening, kept, ours)
     gaps, once = _Gaps(blocks, spacing), _Once(blocks)
     pieces: list[str | Conflict] = []
     previous: K | None = None
@@ -76,6 +80,13 @@ def joined(blocks: Blocks[K], order: Sequence[K], outcomes: Mapping[K, Outcome],
     tail = once.passing("".join((*carried, united(base.tail, ours.tail, theirs.tail))))
     pieces += (opening, tail) if previous is None else (_below(outcomes[previous], tail, margin),)
     return tuple(pieces)
+
+
+def _bare(opening: str, outcomes: Sequence[Outcome], block: Block[K]) -> Pieces:
+    """The opening and the sections, where nothing stands between them."""
+    margin = " " * block.column
+    first, *rest = (outcome.pieces or () for outcome in outcomes)
+    return *_opened(opening, "", first, block), *(piece for pieces in rest for piece in with_prefix(pieces, margin))
 
 
 def _opened(opening: str, above: str, first: Pieces, block: Block[K]) -> Pieces:
@@ -118,6 +129,8 @@ def _below(above: Outcome, text: str, margin: str) -> str:
 
     Comments deeper than `margin` would, and blank lines below a block scalar that keeps them.
     """
+    if not text:
+        return text
     if any(keeps_blanks(side_of(above.pieces or (), side)) for side in (0, 1)):
         text = parted(text)[1]
     if f"{margin} " not in text:

@@ -12,7 +12,7 @@ from bmad_messenger.merge.fields import ABSENT, Path, Settle, canonical
 from bmad_messenger.merge.joining import Blocks, Outcome, joined, levelled, lost_comments
 from bmad_messenger.merge.order import merged_order, winner
 from bmad_messenger.merge.pieces import Conflict, is_settled, side_of
-from bmad_messenger.merge.sections import Block, comments, cut_mapping
+from bmad_messenger.merge.sections import Block, comments, cut_flow, cut_mapping
 from bmad_messenger.message import KEY_ORDER
 from bmad_messenger.yaml.render import render_entry, render_inline, render_key
 
@@ -36,14 +36,15 @@ class Mappings:
         order = merged_order([*base.sections], [*ours.sections], [*theirs.sections], rank=_rank)
         outcomes: dict[str, Outcome] = {}
         for key in order:
-            field = _Field.of(blocks, key)
+            text = _text(ours, key)
             if key in settled:
-                outcomes[key] = field.set_to(settled[key])
+                outcomes[key] = _Field.of(blocks, key).set_to(settled[key])
+            elif text is not None and text == _text(theirs, key):
+                value = ours.values[key]
+                outcomes[key] = Outcome((text,), (value, value))
             else:
-                outcomes[key] = self._merge_field(field, (*path, key), others)
-        kept = {key: outcome.values for key, outcome in outcomes.items() if outcome.pieces is not None}
-        own, other = ({key: values[side] for key, values in kept.items()} for side in (0, 1))
-        return Outcome(joined(blocks, order, outcomes), (_present(own), _present(other)))
+                outcomes[key] = self._merge_field(_Field.of(blocks, key), (*path, key), others)
+        return Outcome(joined(blocks, order, outcomes), (_values(outcomes, 0), _values(outcomes, 1)))
 
     def _merge_field(self, field: _Field, path: Path, others: Others) -> Outcome:
         side = winner(*field.texts)
@@ -90,10 +91,10 @@ class _Field:
 
     @classmethod
     def of(cls, blocks: Blocks[str], key: str) -> _Field:
-        base, ours, theirs = ((block.sections.get(key), block.values.get(key, ABSENT)) for block in blocks)
-        sections = (base[0], ours[0], theirs[0])
-        before, own, other = (None if section is None else section.text for section in sections)
-        return cls(key, blocks[1].column, (before, own, other), (base[1], ours[1], theirs[1]))
+        base, ours, theirs = blocks
+        texts = (_text(base, key), _text(ours, key), _text(theirs, key))
+        values = (base.values.get(key, ABSENT), ours.values.get(key, ABSENT), theirs.values.get(key, ABSENT))
+        return cls(key, ours.column, texts, values)
 
     def side_by_value(self) -> int | None:
         """Whose value stands; where both say the same, either text does."""
@@ -123,9 +124,11 @@ class _Field:
 
     def block(self, side: int) -> Block[str]:
         """The mapping that is the field's value; one without sections where it is none."""
-        text = self.texts[side]
-        if text is None or not isinstance(self.values[side], dict):
+        text, value = self.texts[side], self.values[side]
+        if text is None or not isinstance(value, dict):
             return Block()
+        if text.endswith("}\n") and text == f"{render_key(self.key)}: {render_inline(value)}\n":
+            return cut_flow(self.key, value, self.column)
         return cut_mapping(text, (self.key,), self.column)
 
     def _either(self) -> int:
@@ -135,8 +138,18 @@ class _Field:
         return int((theirs or "") < (ours or "")) if side is None else side
 
 
-def _present(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if value is not ABSENT}
+def _text(block: Block[str], key: str) -> str | None:
+    section = block.sections.get(key)
+    return None if section is None else section.text
+
+
+def _values(outcomes: Mapping[str, Outcome], side: int) -> dict[str, Any]:
+    """What the keys that stay say with every conflict settled for one side."""
+    return {
+        key: outcome.values[side]
+        for key, outcome in outcomes.items()
+        if outcome.pieces is not None and outcome.values[side] is not ABSENT
+    }
 
 
 def _rank(key: str) -> tuple[int, str]:

@@ -31,11 +31,15 @@ def merged_order(base: Sequence[K], ours: Sequence[K], theirs: Sequence[K], rank
     have something at the same place, `rank`, which is different for each, interleaves the two runs, and each keeps its
     own order.
     """
+    if ours == theirs:
+        return [*ours]
     shared = set(ours).intersection(theirs)
     runs, other_runs = _runs(ours, shared), _runs(theirs, shared)
     order = [*merge(runs[None], other_runs[None], key=rank)]
     for key in _order_of_shared(base, ours, theirs, shared):
-        order += (key, *merge(runs[key], other_runs[key], key=rank))
+        order.append(key)
+        if key in runs or key in other_runs:
+            order += merge(runs[key], other_runs[key], key=rank)
     return order
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 from bmad_messenger.conflict import MARKER, refusal
 from bmad_messenger.errors import DamagedError, InvalidError
 from bmad_messenger.merge.fields import canonical
+from bmad_messenger.merge.lines import cut_lines, first_key
 from bmad_messenger.merge.order import chosen
 from bmad_messenger.merge.sections import Block, cut_items, cut_mapping
 from bmad_messenger.queue.head import read_head
@@ -67,9 +68,10 @@ class Reader:
     """Reads messages from their texts in a list, each text once."""
 
     def __init__(self) -> None:
-        self._heads: dict[tuple[str, int], dict[str, Any]] = {}
+        self._heads: dict[tuple[str, int], dict[str, Any] | None] = {}
         self._blocks: dict[tuple[str, int], Block[str]] = {}
         self._mappings: dict[tuple[str, int], dict[str, Any] | None] = {}
+        self._values: dict[str, Any] = {}
 
     def mapping(self, text: str, margin: int) -> dict[str, Any] | None:
         """The keys and values of the message whose dash stands at the column `margin`; None where it can't be read."""
@@ -82,21 +84,43 @@ class Reader:
         """The keys of that message, each with its text; none where it can't be read."""
         place = text, margin
         if place not in self._blocks:
-            try:
-                self._blocks[place] = cut_mapping(text, (0,), margin)
-                self._mappings[place] = {**self._blocks[place].values}
-            except InvalidError:
-                self._blocks[place], self._mappings[place] = Block(), None
+            head = self._head(text, margin)
+            block = None if head is None else cut_lines(text, margin, head, self._value)
+            self._blocks[place] = block or self._cut(text, margin)
         return self._blocks[place]
 
     def head(self, text: str, margin: int) -> dict[str, Any]:
         """What stands in the message beside its payload; nothing where it can't be read."""
+        head = self._head(text, margin)
+        return (self.mapping(text, margin) or {}) if head is None else head
+
+    def _cut(self, text: str, margin: int) -> Block[str]:
+        """The keys of the message as a parser finds them."""
+        place = text, margin
+        try:
+            block = cut_mapping(text, (0,), margin)
+        except InvalidError:
+            block, self._mappings[place] = Block(), None
+        else:
+            self._mappings[place] = {**block.values}
+        return block
+
+    def _head(self, text: str, margin: int) -> dict[str, Any] | None:
+        """What stands beside the payload; None where it takes a parser to tell."""
         place = text, margin
         if place not in self._heads:
-            first = len(text) - len(text[1:].lstrip(" "))
-            head = read_head(text, first, len(text), margin + first)
-            self._heads[place] = (self.mapping(text, margin) or {}) if head is None else head
+            first = first_key(text)
+            self._heads[place] = read_head(text, first, len(text), margin + first)
         return self._heads[place]
+
+    def _value(self, text: str) -> Any:
+        """The value of a YAML text; None where it can't be read."""
+        if text not in self._values:
+            try:
+                self._values[text] = parse(text)
+            except InvalidError:
+                self._values[text] = None
+        return self._values[text]
 
 
 def refuse_markers(text: str, path: str | None) -> None:

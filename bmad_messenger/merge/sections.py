@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
@@ -48,6 +48,11 @@ class Block(Generic[K]):
     values: Mapping[K, Any] = field(default_factory=dict)
     is_flow: bool = False
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether nothing stands around the sections: no blank lines, and no comments."""
+        return not self.tail and not any(gap or lead for gap, lead, _ in self.sections.values())
+
     def at(self, column: int) -> Block[K]:
         """The block with its sections at another column."""
         by = column - self.column
@@ -80,6 +85,11 @@ def cut_mapping(text: str, path: Path = (), margin: int = 0, *, file: str | None
     if not isinstance(mapping, dict):
         raise InvalidError("there is no mapping here", hint="write `key: value`", path=file, line=1, column=1)
     return _cut(source, margin, document, path, mapping) or _rendered(source, document, path, mapping, margin)
+
+
+def cut_flow(key: str, value: Mapping[str, Any], margin: int) -> Block[str]:
+    """The mapping that `render_inline` writes as the value of this key, which stands at the column `margin`."""
+    return _in_lines(f"{render_key(key)}:\n", margin, value, (), is_flow=True)
 
 
 def cut_items(queue: QueueText, start: int, opening: str, key_of: Callable[[str], K]) -> Block[K]:
@@ -201,18 +211,20 @@ def _is_blank(source: str, end: int, column: int) -> bool:
 def _rendered(source: str, document: Document, path: Path, mapping: Mapping[str, Any], margin: int) -> Block[str]:
     """The mapping in lines of its own, its comments above them."""
     last = path[-1] if path else None
-    if last is None:
-        opening, column = "", 0
-    elif isinstance(last, int):
-        opening, column = "-", margin + 2
-    else:
-        opening, column = f"{render_key(last)}:\n", margin + 2
-    above = "".join(f"{' ' * column}{comment}\n" for comment in comments(source, 0))
+    opening = "" if last is None else "-" if isinstance(last, int) else f"{render_key(last)}:\n"
+    return _in_lines(opening, margin, mapping, comments(source, 0), is_flow=path in document.flow)
+
+
+def _in_lines(
+    opening: str, margin: int, mapping: Mapping[str, Any], above: Sequence[str], *, is_flow: bool
+) -> Block[str]:
+    column = margin + 2 if opening else 0
+    lead = "".join(f"{' ' * column}{comment}\n" for comment in above)
     sections: dict[str, Section] = {}
     for key, value in mapping.items():
         text = "\n".join(render_entry(key, value, column))[column:] + "\n"
-        sections[key] = Section("", "" if sections else above, text)
-    return Block(opening, margin, column, sections, "", mapping, is_flow=path in document.flow)
+        sections[key] = Section("", "" if sections else lead, text)
+    return Block(opening, margin, column, sections, "", mapping, is_flow=is_flow)
 
 
 def _shifted_lines(text: str, by: int) -> str:

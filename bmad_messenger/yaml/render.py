@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 INDENT: Final = 2
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
 
 
 def render_mapping(mapping: Mapping[str, Any], indent: int) -> list[str]:
@@ -74,7 +75,7 @@ def quote(text: str, style: str = '"') -> str:
         return text
     if _SURROGATE.search(text):
         raise ValueError("the text holds half a surrogate pair (U+D800 to U+DFFF)")
-    return _ESCAPED.sub(lambda match: _escape(match[0]), json.dumps(text, ensure_ascii=False))
+    return _ESCAPED.sub(lambda match: _escape(match[0]), _ENCODER.encode(text))
 
 
 def is_plain(text: str) -> bool:

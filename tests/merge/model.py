@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bmad_messenger.config import ROSTER
+from bmad_messenger.merge.fields import canonical
 from bmad_messenger.merge.identity import digits, longer_id
 
 Message = dict[str, Any]
@@ -46,7 +47,7 @@ def told_apart(base: Queue, ours: Queue, theirs: Queue) -> tuple[Queue, Queue]:
             {key: side[name].get(key) for key in ("type", "from", "to", "to_agents", "created")}
             for side in (ours, theirs)
         ]
-        if contents[0] == contents[1]:
+        if contents[0] == contents[1] and may_be_one(ours[name]["payload"], theirs[name]["payload"]):
             continue
         later = int(_first(ours[name]) < _first(theirs[name]))
         new = longer_id(name, sides[later][name])
@@ -55,6 +56,15 @@ def told_apart(base: Queue, ours: Queue, theirs: Queue) -> tuple[Queue, Queue]:
             for key, one in sides[later].items()
         }
     return sides[0], sides[1]
+
+
+def may_be_one(own: Message, other: Message) -> bool:
+    """Whether two payloads may be states of one: they agree in a field, or in most words of one."""
+    texts = [(own[key], other[key]) for key in own.keys() & other.keys()]
+    words = [(str(one).split(), str(two).split()) for one, two in texts]
+    common = [(sum(min(one.count(word), two.count(word)) for word in {*one}), one, two) for one, two in words]
+    agree = any(one == two for one, two in texts)
+    return own == other or agree or any(n > 2 and 3 * n > 2 * max(len(one), len(two)) for n, one, two in common)
 
 
 def renamed(message: Message, old: str, new: str) -> Message:
@@ -136,5 +146,5 @@ def clashes(value: Any, path: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
     return set()
 
 
-def _first(message: Message) -> tuple[str, str]:
-    return message["created"], digits(message)
+def _first(message: Message) -> tuple[str, str, str]:
+    return message["created"], digits(message), canonical(message["payload"])
