@@ -11,7 +11,7 @@ from tests.git.simulation import Simulation
 
 IS_THOROUGH = settings.default.max_examples > 1_000
 SEEDS = range(50 if IS_THOROUGH else 1)
-OPERATIONS = 300
+OPERATIONS = 300 if IS_THOROUGH else 150
 
 
 @pytest.mark.parametrize("seed", SEEDS)
