@@ -35,11 +35,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """More workers than processors: many tests wait for other programs."""
-    return (os.cpu_count() or 1) * 3 // 2
-
-
 def pytest_collection_finish() -> None:
     """Spares what thousands of tests are made of the search for garbage, in the suite's process and in its forks."""
     gc.collect()
