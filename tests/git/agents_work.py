@@ -86,8 +86,13 @@ class AgentsWork:
         if message is not None:
             status = self.rng.choice((Status.DONE, Status.DONE, Status.CANCELLED))
             note = self.rng.choice((None, None, None, f"as {player.name} says"))
-            player.clone.messenger.close(message.message_id, status=status, note=note)
-            self._note(status.value, message.message_id)
+            try:
+                player.clone.messenger.close(message.message_id, status=status, note=note)
+                self._note(status.value, message.message_id)
+            except InvalidError as error:  # two messages of one id, which are told apart first
+                if "`bmad-messenger sync`" not in str(error):
+                    raise
+                self._note(str(error), *player.clone.messenger.sync())
 
     def settle(self, player: Player) -> None:
         """Bring queue and archive into agreement."""
